@@ -1,0 +1,8 @@
+"""Every socket type that the pack adds to the graph, named once."""
+
+from comfy_api.latest import io
+
+Colorizer = io.Custom("COLORIZER")
+Carrier = io.Custom("CARRIER")
+Box = io.Custom("COLORIZE_BOX")
+Segmenter = io.Custom("COLORIZE_SEGMENTER")
