@@ -1,0 +1,260 @@
+"""A real ComfyUI in this process, the pack loaded by ComfyUI's own loader, and the golden data.
+
+`host` is ComfyUI, `pack` runs nodes the way its executor does, `golden` reads tests/golden, `tiny_checkpoint` is a
+file in models/checkpoints. Tests of the mathematics alone need none of these: they import
+`colorizediffusion.colorize_core...` from a bare package that stands for the checkout, which is never on sys.path
+(ComfyUI has modules named `nodes` and `server` of its own).
+
+The host runs in float32 on the CPU; `--host-args="--cpu"` gives it other arguments. Tests marked `default_dtypes`
+are left out of an ordinary run and come in with `-m default_dtypes --host-args=--cpu`, in a process of their own.
+"""
+
+import asyncio
+import importlib
+import importlib.util
+import json
+import logging
+import os
+import shlex
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+GOLDEN = ROOT / "tests" / "golden"
+COMFYUI = Path(os.environ.get("COMFYUI_PATH") or ROOT / ".host" / "ComfyUI").resolve()
+PACK_FOLDER = "colorizediffusion"
+FLOAT32 = "--cpu --fp32-unet --fp32-vae --fp32-text-enc"
+TINY_CHECKPOINT = "tiny-v2.safetensors"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--host-args", default=FLOAT32, help=f"arguments of the in-process ComfyUI (default: {FLOAT32})")
+    parser.addoption("--slow", action="store_true", help="run the tests marked slow too")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the bare package, and refuse folder names that would hide a module of ComfyUI."""
+    bare = ModuleType("colorizediffusion")
+    bare.__path__ = [str(ROOT)]
+    sys.modules["colorizediffusion"] = bare
+    for folder in (ROOT / "tests").iterdir():
+        if folder.is_dir() and ((COMFYUI / folder.name).is_dir() or (COMFYUI / f"{folder.name}.py").is_file()):
+            raise pytest.UsageError(f"tests/{folder.name} would hide ComfyUI's module '{folder.name}': rename it.")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if "default_dtypes" not in (config.option.markexpr or ""):
+        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("default_dtypes")])
+        items[:] = [item for item in items if not item.get_closest_marker("default_dtypes")]
+    if not config.getoption("--slow"):
+        for item in items:
+            if item.get_closest_marker("slow"):
+                item.add_marker(pytest.mark.skip(reason="slow: run with --slow"))
+
+
+def load_file(path: Path, name: str) -> ModuleType:
+    """Import one Python file under a name of its own."""
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def comfyui_path() -> Path:
+    """The folder of the ComfyUI that the tests use."""
+    if not (COMFYUI / "main.py").is_file():
+        pytest.fail(f"No ComfyUI in {COMFYUI}: run 'make setup', or set COMFYUI_PATH to yours.", pytrace=False)
+    return COMFYUI
+
+
+def make_base_directory(path: Path) -> Path:
+    """Make a folder for --base-directory with the pack linked into custom_nodes."""
+    for name in ("custom_nodes", "input", "output", "temp", "user", "models/checkpoints", "models/clip_vision"):
+        (path / name).mkdir(parents=True)
+    (path / "custom_nodes" / PACK_FOLDER).symlink_to(ROOT, target_is_directory=True)
+    return path
+
+
+@pytest.fixture(scope="session")
+def new_base_directory(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
+    """Return a function that makes a fresh base directory for a ComfyUI (see make_base_directory)."""
+    return lambda: make_base_directory(tmp_path_factory.mktemp("comfyui"))
+
+
+@pytest.fixture(scope="session")
+def base_directory(new_base_directory: Callable[[], Path]) -> Path:
+    """The in-process host's own models, input, output and custom_nodes folders."""
+    return new_base_directory()
+
+
+@pytest.fixture(scope="session")
+def host(pytestconfig: pytest.Config, comfyui_path: Path, base_directory: Path) -> SimpleNamespace:
+    """Import the real ComfyUI into this process; `.nodes`, `.execution`, `.folder_paths`, `.torch` are its modules."""
+    if "comfy" in sys.modules:
+        pytest.fail("comfy was imported before the host fixture: import it inside tests only.", pytrace=False)
+    sys.path.insert(0, str(comfyui_path))
+    argv, sys.argv = sys.argv, ["main.py", *shlex.split(pytestconfig.getoption("--host-args"))]
+    sys.argv += ["--base-directory", str(base_directory), "--disable-api-nodes"]
+    try:
+        importlib.import_module("comfy.options").enable_args_parsing()
+        importlib.import_module("comfy.cli_args")
+    finally:
+        sys.argv = argv
+    names = ("torch", "folder_paths", "nodes", "execution")
+    return SimpleNamespace(path=comfyui_path, **{name: importlib.import_module(name) for name in names})
+
+
+class Pack:
+    """The pack as the host has loaded it.
+
+    Example:
+        >>> model, colorizer, control, vae, clip_vision = pack.run("ColorizeCheckpointLoader", ckpt_name=name)
+        >>> with pytest.raises(pack.Error, match="no mask"): ...
+    """
+
+    def __init__(self, host: SimpleNamespace, module_name: str) -> None:
+        self.host = host
+        self.module_name = module_name
+        self.Error = self.module("colorize_core.errors").ColorizeError
+
+    def module(self, name: str) -> Any:
+        """Return a module of the loaded pack, such as `colorize_core.host.patch` (the bare package's are other objects)."""
+        return importlib.import_module(f"{self.module_name}.{name}")
+
+    def node(self, node_id: str) -> Any:
+        """Return a node class, ours or ComfyUI's; ComfyUI's extra nodes are loaded when first asked for."""
+        nodes = self.host.nodes
+        if node_id not in nodes.NODE_CLASS_MAPPINGS:
+            asyncio.run(nodes.init_builtin_extra_nodes())
+        return nodes.NODE_CLASS_MAPPINGS[node_id]
+
+    def run(self, node_id: str, **inputs: Any) -> tuple[Any, ...]:
+        """Run a node by ComfyUI's executor functions and return its outputs.
+
+        Required inputs that are left out take the schema's default, as the UI would send it. Ranges are not checked
+        here: ComfyUI does that when a prompt is queued.
+        """
+        return self.run_ui(node_id, **inputs)[0]
+
+    def run_ui(self, node_id: str, **inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Like `run`, and also return what the node shows in the UI."""
+        node, execution = self.node(node_id), self.host.execution
+        declared = node.INPUT_TYPES()
+        unknown = set(inputs) - set(declared.get("required", {})) - set(declared.get("optional", {}))
+        if unknown:
+            raise TypeError(f"{node_id} has no input {', '.join(sorted(unknown))}")
+        for name, (_kind, *options) in declared.get("required", {}).items():
+            if name not in inputs and options and "default" in options[0]:
+                inputs[name] = options[0]["default"]
+        data, missing, hidden = execution.get_input_data(inputs, node, "1", extra_data={})
+        assert not missing
+        obj = node if hasattr(node, "GET_SCHEMA") else node()
+
+        async def call() -> tuple[Any, ...]:
+            return await execution.get_output_data("test", "1", obj, data, None, None, hidden)
+
+        with self.host.torch.inference_mode():
+            output, ui, _subgraph, pending = asyncio.run(call())
+        assert not pending, f"{node_id} is asynchronous: run it through a server"
+        return tuple(value[0] for value in output), ui
+
+
+class Recorder(logging.Handler):
+    """Keeps what is logged, for the message of a load that failed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(record.getMessage())
+
+
+@pytest.fixture(scope="session")
+def pack(host: SimpleNamespace, base_directory: Path) -> Pack:
+    """Load the pack with ComfyUI's own loader from a link in custom_nodes."""
+    link = str(base_directory / "custom_nodes" / PACK_FOLDER)
+    recorder = Recorder()
+    logging.getLogger().addHandler(recorder)
+    try:
+        loaded = asyncio.run(host.nodes.load_custom_node(link))
+    finally:
+        logging.getLogger().removeHandler(recorder)
+    if not loaded:
+        pytest.fail("ComfyUI could not load the pack:\n" + "\n".join(recorder.lines), pytrace=False)
+    return Pack(host, link.replace(".", "_x_"))
+
+
+class Golden(Mapping[str, Any]):
+    """The tensors of one golden file, read when asked for.
+
+    Example:
+        >>> golden["case/plain/out/v"].shape
+        >>> golden.group("case/plain/in")  # {"x": ..., "t": ...}
+    """
+
+    def __init__(self, path: Path) -> None:
+        from safetensors import safe_open
+
+        self._file = safe_open(str(path), framework="pt")
+        self._names = list(self._file.keys())
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._names:
+            raise KeyError(name)
+        return self._file.get_tensor(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def group(self, prefix: str) -> dict[str, Any]:
+        """Return the tensors under `prefix/`, named by what follows it."""
+        start = prefix.rstrip("/") + "/"
+        return {name[len(start) :]: self[name] for name in self._names if name.startswith(start)}
+
+
+@pytest.fixture(scope="session")
+def golden() -> Golden:
+    """tests/golden/pipeline.safetensors."""
+    return Golden(GOLDEN / "pipeline.safetensors")
+
+
+@pytest.fixture(scope="session")
+def golden_extras() -> Golden:
+    """tests/golden/extras.safetensors."""
+    return Golden(GOLDEN / "extras.safetensors")
+
+
+@pytest.fixture(scope="session")
+def golden_keys() -> Callable[[str], dict[str, list[int]]]:
+    """Return a function: `golden_keys("tiny")` reads tests/golden/keys-tiny.json, {tensor name: shape}."""
+    return lambda layout: json.loads((GOLDEN / f"keys-{layout}.json").read_text())
+
+
+@pytest.fixture(scope="session")
+def golden_weights() -> Callable[..., dict[str, Any]]:
+    """Return `fill(shapes, seed=0)` of tests/golden/weights.py, which makes the golden data's weights."""
+    fill: Callable[..., dict[str, Any]] = load_file(GOLDEN / "weights.py", "golden_weights").fill
+    return fill
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(
+    base_directory: Path, golden_keys: Callable[[str], Any], golden_weights: Callable[..., Any]
+) -> Path:
+    """The golden data's checkpoint with image tower and VAE, in models/checkpoints; `.name` is its ckpt_name."""
+    from safetensors.torch import save_file
+
+    path = base_directory / "models" / "checkpoints" / TINY_CHECKPOINT
+    save_file(golden_weights(golden_keys("tiny"), seed=0), str(path))
+    return path
