@@ -1,0 +1,1 @@
+"""The only core code that touches ComfyUI: building its models, patching, controls, encoding."""
