@@ -1,38 +1,38 @@
-"""What follows each block of the background and style encoders.
+"""What follows each block of the background and style encoders: `zero_layers` in a checkpoint.
 
 Source: spec section 4.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from torch import Tensor, nn
 
-
-class BackgroundHeads(nn.Module):
-    """A 1×1 convolution after each input block; the result as tokens."""
-
-    def __init__(self, shapes: Sequence[tuple[int, ...]], operations=nn, device=None, dtype=None):
-        """Build from the shapes of the checkpoint's `zero_layers.{i}.weight`: [c, c, 1, 1]."""
-        super().__init__()
-        self.zero_layers = nn.ModuleList(
-            operations.Conv2d(c_in, c_out, 1, device=device, dtype=dtype) for c_out, c_in, *_ in shapes
-        )
-
-    def forward(self, index: int, h: Tensor) -> Tensor:
-        """Head `index`: h [B, c, h, w] -> [B, h·w, c]."""
-        return self.zero_layers[index](h).flatten(2).transpose(1, 2)
+#: A head's layer and the block's output h [B, c, h, w] -> what the encoder gives for this block.
+Head = Callable[[nn.Module, Tensor], Tensor]
 
 
-class StyleHeads(nn.Module):
-    """The spatial mean after each input block, then a linear layer."""
+def background_head(layer: nn.Module, h: Tensor) -> Tensor:
+    """Apply a 1×1 convolution and lay the result out as tokens: [B, c, h, w] -> [B, h·w, c]."""
+    return layer(h).flatten(2).transpose(1, 2)
 
-    def __init__(self, shapes: Sequence[tuple[int, ...]], operations=nn, device=None, dtype=None):
-        """Build from the shapes of the checkpoint's `zero_layers.{i}.weight`: [2c, c], at downsampling blocks wider."""
-        super().__init__()
-        self.zero_layers = nn.ModuleList(
-            operations.Linear(c_in, c_out, device=device, dtype=dtype) for c_out, c_in in shapes
-        )
 
-    def forward(self, index: int, h: Tensor) -> Tensor:
-        """Head `index`: h [B, c, h, w] -> [B, c_style]."""
-        return self.zero_layers[index](h.mean(dim=(2, 3)))
+def style_head(layer: nn.Module, h: Tensor) -> Tensor:
+    """Apply a linear layer to the spatial mean: [B, c, h, w] -> [B, width of the style vector]."""
+    return layer(h.mean(dim=(2, 3)))
+
+
+def build_heads(shapes: Sequence[Sequence[int]], operations=nn, device=None, dtype=None) -> tuple[nn.ModuleList, Head]:
+    """Build the heads that the shapes of `zero_layers.{i}.weight` tell of.
+
+    Args:
+        shapes: [c, c, 1, 1] of a background encoder or [width, c] of a style encoder, one an input block.
+
+    Returns:
+        The layers and the function that applies one of them.
+    """
+    factory = {"device": device, "dtype": dtype}
+    if len(shapes[0]) == 4:
+        layers = (operations.Conv2d(c_in, c_out, 1, **factory) for c_out, c_in, *_ in shapes)
+        return nn.ModuleList(layers), background_head
+    layers = (operations.Linear(c_in, c_out, **factory) for c_out, c_in in shapes)
+    return nn.ModuleList(layers), style_head

@@ -11,7 +11,7 @@ from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
 from comfy.ldm.modules.diffusionmodules.util import timestep_embedding
 from torch import Tensor, nn
 
-from ..latent_heads import BackgroundHeads, StyleHeads
+from ..latent_heads import Head, build_heads
 
 
 class LatentEncoder(nn.Module):
@@ -19,21 +19,25 @@ class LatentEncoder(nn.Module):
 
     Args:
         unet_config: sizes for ComfyUI's `UNetModel`, from `latent_encoder_config`.
-        heads: `BackgroundHeads` or `StyleHeads`.
+        heads: one layer an input block.
+        apply_head: what to do with a layer and the block's output.
     """
 
-    def __init__(self, unet_config: dict, heads: nn.Module, operations, device=None, dtype=None):
+    def __init__(
+        self, unet_config: dict, heads: nn.ModuleList, apply_head: Head, operations, device=None, dtype=None
+    ):
         super().__init__()
         unet = UNetModel(**unet_config, device=torch.device("meta"), dtype=dtype, operations=operations)
         self.model_channels: int = unet.model_channels
         self.time_embed = unet.time_embed.to_empty(device=device or "cpu")
         self.label_emb = unet.label_emb.to_empty(device=device or "cpu")
         self.input_blocks = unet.input_blocks.to_empty(device=device or "cpu")
-        self.zero_layers = heads.zero_layers
-        # The head's forward needs the module, its weights are registered above under the checkpoint's name.
-        self._head: Callable[[int, Tensor], Tensor] = heads.forward
+        self.zero_layers = heads
+        self.apply_head = apply_head
 
-    def forward(self, latent: Tensor, context: Tensor, y: Tensor, on_block: Callable[[], None] = lambda: None) -> list[Tensor]:
+    def forward(
+        self, latent: Tensor, context: Tensor, y: Tensor, on_block: Callable[[], None] = lambda: None
+    ) -> list[Tensor]:
         """Encode.
 
         Args:
@@ -50,9 +54,9 @@ class LatentEncoder(nn.Module):
         embedding = timestep_embedding(timesteps, self.model_channels).to(latent.dtype)
         embedding = self.time_embed(embedding) + self.label_emb(y)
         h, outputs, options = latent, [], {}
-        for index, block in enumerate(self.input_blocks):
+        for block, head in zip(self.input_blocks, self.zero_layers, strict=True):
             h = block(h, embedding, context, options)
-            outputs.append(self._head(index, h))
+            outputs.append(self.apply_head(head, h))
             on_block()
         return outputs[::-1]
 
@@ -70,6 +74,5 @@ def build_latent_encoder(state_dict: dict[str, Tensor], operations, device=None,
     """Build the background or the style encoder, whichever the heads' weights (2 or 4 dimensions) belong to."""
     count = sum(key.startswith("zero_layers.") and key.endswith(".weight") for key in state_dict)
     shapes = [tuple(state_dict[f"zero_layers.{i}.weight"].shape) for i in range(count)]
-    heads_class = BackgroundHeads if len(shapes[0]) == 4 else StyleHeads
-    heads = heads_class(shapes, operations, device, dtype)
-    return LatentEncoder(latent_encoder_config(state_dict), heads, operations, device, dtype)
+    heads, apply_head = build_heads(shapes, operations, device, dtype)
+    return LatentEncoder(latent_encoder_config(state_dict), heads, apply_head, operations, device, dtype)
