@@ -1,0 +1,249 @@
+"""What a checkpoint file is, and how its tensors are sorted into parts.
+
+Every size is read off tensor shapes; no configuration file is needed.
+
+Source: spec section 1.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from .errors import ColorizeError
+
+UNET = "model.diffusion_model."
+TOWER = "cond_stage_model.visual.model."
+
+#: Parts of a version 2 checkpoint: attribute of `Parts`, what it is, one key that shows it is there.
+REQUIRED_PARTS = (
+    ("unet", "the UNet", UNET + "input_blocks.0.0.weight"),
+    (
+        "split_lora",
+        "the split LoRA",
+        UNET + "output_blocks.3.1.transformer_blocks.0.attn2.to_q.lora_down_fg.weight",
+    ),
+    ("injection", "background injection", UNET + "warp_modules.0.norm1.weight"),
+    ("style", "style modulation", UNET + "style_modules.0.1.weight"),
+    ("background_encoder", "the background encoder", "bg_encoder.input_blocks.0.0.weight"),
+    ("style_encoder", "the style encoder", "style_encoder.input_blocks.0.0.weight"),
+    ("sketch_encoder", "the sketch encoder", "control_encoder.model.0.weight"),
+    ("vae", "the VAE", "first_stage_model.decoder.conv_in.weight"),
+)
+
+#: Prefix -> attribute of `Parts`; the first that fits wins. The split LoRA lies among the UNet's own keys.
+PREFIXES = (
+    (UNET + "warp_modules.", "injection"),
+    (UNET + "style_modules.", "style"),
+    (UNET, "unet"),
+    ("bg_encoder.", "background_encoder"),
+    ("style_encoder.", "style_encoder"),
+    ("control_encoder.", "sketch_encoder"),
+    ("first_stage_model.", "vae"),
+    (TOWER, "image_tower"),
+)
+
+#: Keys that some trainers save and that no part needs.
+IGNORED_PREFIXES = ("model_ema.", "loss.", "first_stage_model.loss.", "cond_stage_model.visual.model.logit_scale")
+
+#: What else a file may be: name, keys of which each must appear (as a part of some key), what to do.
+OTHER_FILES = (
+    ("an SDXL checkpoint", ("conditioner.embedders.1.",), "Load it with Load Checkpoint."),
+    ("a Flux or other transformer checkpoint", ("double_blocks.",), "Load it with Load Diffusion Model."),
+    ("a LoRA", ("lora_unet_",), "Load it with Load LoRA, on the MODEL that this node gives."),
+    ("a LoRA", (".lora_A.",), "Load it with Load LoRA, on the MODEL that this node gives."),
+    ("a LoRA", (".lora_up.",), "Load it with Load LoRA, on the MODEL that this node gives."),
+    ("a ControlNet", ("input_hint_block.",), "Load it with Load ControlNet Model."),
+    ("a ControlNet", ("controlnet_cond_embedding.",), "Load it with Load ControlNet Model."),
+    ("an IS-Net segmenter", ("stage1.rebnconv", "side1."), "Put it into models/colorize_segmenters."),
+    (
+        "a Stable Diffusion 1.x checkpoint",
+        (UNET, "cond_stage_model.transformer.text_model."),
+        "Load it with Load Checkpoint.",
+    ),
+    (
+        "a Stable Diffusion 2.x checkpoint with a text encoder",
+        (UNET, "cond_stage_model.model.transformer."),
+        "Load it with Load Checkpoint.",
+    ),
+    ("a CLIP image tower", ("vision_model.embeddings.",), "Load it with Load CLIP Vision."),
+    ("a CLIP text encoder", ("text_model.embeddings.",), "Load it with Load CLIP."),
+    ("a VAE", ("decoder.up.0.block.0.",), "Load it with Load VAE."),
+)
+
+#: Parts that only version 2 has.
+V2_MARKS = ("bg_encoder.", "style_encoder.", UNET + "warp_modules.", UNET + "style_modules.")
+#: Parts that every version of the family has.
+FAMILY_MARKS = ("control_encoder.", "cond_stage_model.visual.")
+
+
+@dataclass
+class Parts:
+    """A checkpoint's tensors by part, without prefixes."""
+
+    unet: dict[str, Tensor] = field(default_factory=dict)
+    split_lora: dict[str, Tensor] = field(default_factory=dict)
+    injection: dict[str, Tensor] = field(default_factory=dict)
+    style: dict[str, Tensor] = field(default_factory=dict)
+    background_encoder: dict[str, Tensor] = field(default_factory=dict)
+    style_encoder: dict[str, Tensor] = field(default_factory=dict)
+    sketch_encoder: dict[str, Tensor] = field(default_factory=dict)
+    vae: dict[str, Tensor] = field(default_factory=dict)
+    image_tower: dict[str, Tensor] = field(default_factory=dict)
+
+
+def unnest(loaded: Mapping) -> dict[str, Tensor]:
+    """Return the tensors of a file that may nest them under `state_dict`."""
+    inner = loaded.get("state_dict", loaded)
+    return {key: value for key, value in inner.items() if isinstance(value, Tensor)}
+
+
+def describe(keys: Mapping[str, Tensor]) -> tuple[str, str]:
+    """Say what a file that is no version 2 checkpoint is, and what to do with it."""
+    if not keys:
+        return "a file without tensors", "Download the checkpoint again."
+
+    def has(mark: str) -> bool:
+        return any(mark in key for key in keys)
+
+    if any(has(mark) for mark in V2_MARKS):
+        return "an incomplete ColorizeDiffusion v2 checkpoint", "Download the checkpoint again."
+    if any(has(mark) for mark in FAMILY_MARKS) or has(".lora_down_fg."):
+        version = '1.5 ("switch")' if has(".lora_down_fg.") else '1 ("mult") or 1.5 ("switch")'
+        return (
+            f"an earlier ColorizeDiffusion checkpoint, version {version}",
+            "This pack runs version 2: use a v2 file such as v2-full.safetensors.",
+        )
+    for name, marks, advice in OTHER_FILES:
+        if all(has(mark) for mark in marks):
+            return name, advice
+    if has(UNET):
+        return "a diffusion checkpoint of another model", "Load it with Load Checkpoint."
+    return "no checkpoint this pack knows", "Use a ColorizeDiffusion v2 file such as v2-full.safetensors."
+
+
+def split_parts(state_dict: Mapping[str, Tensor], file_name: str) -> Parts:
+    """Sort a version 2 checkpoint into its parts.
+
+    Args:
+        state_dict: the file's tensors, with full names.
+        file_name: for messages.
+
+    Raises:
+        ColorizeError: the file is something else or lacks parts; says what it is, what is missing and what to do.
+    """
+    missing = [(name, key) for _, name, key in REQUIRED_PARTS if key not in state_dict]
+    if missing:
+        what, advice = describe(state_dict)
+        names = ", ".join(name for name, _ in missing)
+        first = ", ".join(key for _, key in missing[:3])
+        raise ColorizeError(
+            f"{file_name} is {what} ({len(state_dict)} tensors): it lacks {len(missing)} of the "
+            f"{len(REQUIRED_PARTS)} parts of a ColorizeDiffusion v2 checkpoint: {names} (first missing names: {first}). "
+            f"{advice}"
+        )
+    parts = Parts()
+    for key, value in state_dict.items():
+        for prefix, part in PREFIXES:
+            if key.startswith(prefix) and not key.startswith(IGNORED_PREFIXES):
+                target = parts.split_lora if part == "unet" and ".lora_" in key else getattr(parts, part)
+                target[key[len(prefix) :]] = value
+                break
+    return parts
+
+
+def squeeze_projections(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Turn the transformers' 1×1 convolutions into Stable Diffusion 2.1's linear layers: [C, C, 1, 1] -> [C, C]."""
+    names = (".proj_in.weight", ".proj_out.weight")
+    return {key: value[:, :, 0, 0] if key.endswith(names) and value.ndim == 4 else value for key, value in state_dict.items()}
+
+
+def check_complete(part: str, file_name: str, expected: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> None:
+    """Refuse weights that do not fit a module tensor by tensor.
+
+    Args:
+        part: the part's name in a sentence. expected: the module's own state_dict. given: what the file holds.
+
+    Raises:
+        ColorizeError: with counts and the first few names that are missing, left over or of another shape.
+    """
+    faults = {
+        "missing": [key for key in expected if key not in given],
+        "not known": [key for key in given if key not in expected],
+        "of another shape": [
+            f"{key} {list(given[key].shape)} instead of {list(expected[key].shape)}"
+            for key in expected
+            if key in given and given[key].shape != expected[key].shape
+        ],
+    }
+    told = [f"{len(keys)} {fault}: {', '.join(keys[:3])}{', …' * (len(keys) > 3)}" for fault, keys in faults.items() if keys]
+    if told:
+        raise ColorizeError(
+            f"{file_name} does not fit {part} of ColorizeDiffusion v2: {'; '.join(told)}. "
+            "The file is truncated, edited or of another version: download the checkpoint again."
+        )
+
+
+def prediction_type(choice: str, file_name: str) -> str:
+    """Return "v" or "eps": `auto` means eps where the file's own name says so, else v."""
+    if choice != "auto":
+        return choice
+    return "eps" if "eps" in file_name.replace("\\", "/").rsplit("/", 1)[-1].lower() else "v"
+
+
+def fingerprint(state_dict: Mapping[str, Tensor]) -> str:
+    """Identify a checkpoint by its layout and a sample of its weights; fp32 and fp16 copies agree."""
+    digest = hashlib.sha256()
+    for key in sorted(state_dict):
+        if not key.startswith((TOWER, *IGNORED_PREFIXES)):
+            digest.update(f"{key}{tuple(state_dict[key].shape)}".encode())
+    for _, _, key in REQUIRED_PARTS:
+        sample = state_dict[key].flatten()[:4096].to(torch.float16).cpu()
+        digest.update(sample.view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def vae_config(state_dict: Mapping[str, Tensor]) -> dict:
+    """Derive the sizes of an SD-layout VAE (keys without prefix) as an autoencoder configuration."""
+    channels = state_dict["encoder.conv_in.weight"].shape[0]
+    levels = sum(key.startswith("encoder.down.") and key.endswith(".block.0.conv1.weight") for key in state_dict)
+    blocks = sum(key.startswith("encoder.down.0.block.") and key.endswith(".conv1.weight") for key in state_dict)
+    outputs = [state_dict[f"encoder.down.{i}.block.0.conv1.weight"].shape[0] for i in range(levels)]
+    latent, embed = state_dict["post_quant_conv.weight"].shape[:2]
+    return {
+        "embed_dim": embed,
+        "ddconfig": {
+            "double_z": state_dict["encoder.conv_out.weight"].shape[0] == 2 * latent,
+            "z_channels": latent,
+            "resolution": 256,
+            "in_channels": state_dict["encoder.conv_in.weight"].shape[1],
+            "out_ch": state_dict["decoder.conv_out.weight"].shape[0],
+            "ch": channels,
+            "ch_mult": [width // channels for width in outputs],
+            "num_res_blocks": blocks,
+            "attn_resolutions": [],
+            "dropout": 0.0,
+        },
+    }
+
+
+def image_tower_config(state_dict: Mapping[str, Tensor]) -> dict:
+    """Derive the sizes of an OpenCLIP image tower (keys without prefix) as a CLIP vision configuration."""
+    width, _, patch, _ = state_dict["conv1.weight"].shape
+    side = round((state_dict["positional_embedding"].shape[0] - 1) ** 0.5)
+    layers = sum(key.startswith("transformer.resblocks.") and key.endswith(".ln_1.weight") for key in state_dict)
+    return {
+        "model_type": "clip_vision_model",
+        "hidden_act": "gelu",
+        "hidden_size": width,
+        "image_size": side * patch,
+        "intermediate_size": state_dict["transformer.resblocks.0.mlp.c_fc.weight"].shape[0],
+        "layer_norm_eps": 1e-05,
+        "num_attention_heads": 16 if width == 1280 else max(1, width // 64),
+        "num_channels": 3,
+        "num_hidden_layers": layers,
+        "patch_size": patch,
+        "projection_dim": state_dict["proj"].shape[1],
+    }

@@ -1,0 +1,79 @@
+"""Which positions of a feature map belong to which region of the picture.
+
+Regions are numbered as their tokens lie in the context: characters first, the background last.
+Every position belongs to exactly one region; where characters overlap, the later one wins.
+
+Source: spec section 5; arXiv 2504.06895, split cross-attention.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .errors import ColorizeError
+from .masks import resize_mask
+
+
+@dataclass(frozen=True)
+class RegionIndex:
+    """The positions of each region in one picture, at one size.
+
+    Attributes:
+        positions: one LongTensor [n_r] a region, indices into the h·w tokens in ascending order. None where the
+            region covers everything, so that nothing need be gathered.
+        count: h·w.
+    """
+
+    positions: tuple[Tensor | None, ...]
+    count: int
+
+    @property
+    def present(self) -> list[int]:
+        """The regions that have at least one position."""
+        return [r for r, index in enumerate(self.positions) if index is None or len(index) > 0]
+
+    def to(self, device: torch.device) -> "RegionIndex":
+        """Return the same positions on another device."""
+        return RegionIndex(tuple(p if p is None else p.to(device) for p in self.positions), self.count)
+
+
+def region_labels(masks: Sequence[Tensor], threshold: float, height: int, width: int) -> Tensor:
+    """Label every position of a feature map with its region.
+
+    Args:
+        masks: one [B or 1, H, W] a character, in [0, 1], 1 = character, at the latent's size.
+        threshold: positions whose resized mask is above it belong to the character.
+
+    Returns:
+        [B, height, width], int64: the number of the character, or `len(masks)` for the background.
+    """
+    batch = max(mask.shape[0] for mask in masks)
+    labels = torch.full((batch, height, width), len(masks), dtype=torch.int64)
+    for region, mask in enumerate(masks):
+        inside = resize_mask(mask, height, width) > threshold
+        labels[inside.expand(batch, -1, -1)] = region
+    return labels
+
+
+def region_indices(labels: Tensor, regions: int) -> list[RegionIndex]:
+    """Turn labels [B, h, w] into one `RegionIndex` a picture."""
+    indices = []
+    for picture in labels.flatten(1):
+        positions = []
+        for region in range(regions):
+            found = (picture == region).nonzero()[:, 0]
+            positions.append(None if len(found) == len(picture) else found)
+        indices.append(RegionIndex(tuple(positions), picture.numel()))
+    return indices
+
+
+def check_masks_fit(masks: Sequence[Tensor], images: int) -> None:
+    """Refuse mask batches that are neither one mask nor one for each of the `images` sampled together."""
+    for mask in masks:
+        if images % mask.shape[0]:
+            raise ColorizeError(
+                f"The sketch mask holds {mask.shape[0]} masks, but {images} images are sampled together. "
+                "Give Apply Colorization one mask, or one for each image of the latent batch."
+            )
