@@ -125,7 +125,7 @@ class Pack:
         self.Error = self.module("colorize_core.errors").ColorizeError
 
     def module(self, name: str) -> Any:
-        """Return a module of the loaded pack, such as `colorize_core.host.patch` (the bare package's are other objects)."""
+        """Return a module of the loaded pack, such as `colorize_core.errors`; the bare package's are other objects."""
         return importlib.import_module(f"{self.module_name}.{name}")
 
     def node(self, node_id: str) -> Any:

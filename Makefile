@@ -1,0 +1,47 @@
+# make test, make lint, make demo: each sets up what it needs first.
+# COMFYUI_PATH=/path/to/ComfyUI  use that ComfyUI; PYTHON=/its/python names the interpreter it runs with.
+
+PYTHON ?= python3
+ifdef COMFYUI_PATH
+export COMFYUI_PATH
+RUN := .host/venv/bin/python
+else
+RUN := .venv/bin/python
+endif
+
+.PHONY: help setup test lint format workflows demo clean
+
+help:
+	@echo "make setup      virtual environment and a ComfyUI to test on (done by the others when needed)"
+	@echo "make test       all tests; TESTS='tests/core -k mask' picks some, TESTS='tests --slow' adds the long ones"
+	@echo "make lint       ruff and mypy"
+	@echo "make format     let ruff format and fix"
+	@echo "make workflows  write workflows/*.json anew from scripts/build_workflows.py"
+	@echo "make demo       colour a drawing through a ComfyUI server; the picture goes to demo/output/"
+	@echo "make clean      remove everything that was set up or made"
+
+setup:
+	@$(PYTHON) scripts/setup_host.py
+
+TESTS ?= tests
+test: setup
+	$(RUN) -m pytest $(TESTS)
+
+lint: setup
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) scripts/check_types.py
+
+format: setup
+	$(RUN) -m ruff format .
+	$(RUN) -m ruff check --fix .
+
+workflows: setup
+	$(RUN) scripts/build_workflows.py
+
+demo: setup
+	$(RUN) demo/run_demo.py
+
+clean:
+	rm -rf .venv .host demo/output tests/artefacts .ruff_cache .mypy_cache .hypothesis
+	find . -name __pycache__ -o -name .pytest_cache | xargs rm -rf
