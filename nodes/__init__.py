@@ -2,7 +2,15 @@
 
 from comfy_api.latest import ComfyExtension, io
 
-NODES: list[type[io.ComfyNode]] = []
+from .masks import ColorizeBleach, ColorizeMergeMasks
+from .sketch import ColorizeCropToBox, ColorizePrepareSketch
+
+NODES: list[type[io.ComfyNode]] = [
+    ColorizePrepareSketch,
+    ColorizeCropToBox,
+    ColorizeMergeMasks,
+    ColorizeBleach,
+]
 
 
 class ColorizeExtension(ComfyExtension):
