@@ -157,7 +157,10 @@ def split_parts(state_dict: Mapping[str, Tensor], file_name: str) -> Parts:
 def squeeze_projections(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Turn the transformers' 1×1 convolutions into Stable Diffusion 2.1's linear layers: [C, C, 1, 1] -> [C, C]."""
     names = (".proj_in.weight", ".proj_out.weight")
-    return {key: value[:, :, 0, 0] if key.endswith(names) and value.ndim == 4 else value for key, value in state_dict.items()}
+    return {
+        key: value[:, :, 0, 0] if key.endswith(names) and value.ndim == 4 else value
+        for key, value in state_dict.items()
+    }
 
 
 def check_complete(part: str, file_name: str, expected: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> None:
@@ -178,7 +181,9 @@ def check_complete(part: str, file_name: str, expected: Mapping[str, Tensor], gi
             if key in given and given[key].shape != expected[key].shape
         ],
     }
-    told = [f"{len(keys)} {fault}: {', '.join(keys[:3])}{', …' * (len(keys) > 3)}" for fault, keys in faults.items() if keys]
+    told = [
+        f"{len(keys)} {fault}: {', '.join(keys[:3])}{', …' * (len(keys) > 3)}" for fault, keys in faults.items() if keys
+    ]
     if told:
         raise ColorizeError(
             f"{file_name} does not fit {part} of ColorizeDiffusion v2: {'; '.join(told)}. "

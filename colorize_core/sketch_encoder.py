@@ -28,7 +28,9 @@ class SketchEncoder(nn.Module):
         operations: where Conv2d comes from (`torch.nn` or one of ComfyUI's operation sets).
     """
 
-    def __init__(self, stem_channels: Sequence[int], stage_channels: Sequence[int], operations=nn, device=None, dtype=None):
+    def __init__(
+        self, stem_channels: Sequence[int], stage_channels: Sequence[int], operations=nn, device=None, dtype=None
+    ):
         super().__init__()
         factory = {"device": device, "dtype": dtype}
 

@@ -12,9 +12,7 @@ from torch import Tensor, nn
 SIDES = ("fg", "bg")
 PROJECTIONS = ("to_q", "to_k", "to_v")
 
-_NAME = re.compile(
-    r"output_blocks\.(\d+)\.1\.transformer_blocks\.0\.attn2\.(to_[qkv])\.lora_(down|up)_(fg|bg)\.weight"
-)
+_NAME = re.compile(r"output_blocks\.(\d+)\.1\.transformer_blocks\.0\.attn2\.(to_[qkv])\.lora_(down|up)_(fg|bg)\.weight")
 
 
 class LowRank(nn.Module):

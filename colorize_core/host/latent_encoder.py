@@ -23,9 +23,7 @@ class LatentEncoder(nn.Module):
         apply_head: what to do with a layer and the block's output.
     """
 
-    def __init__(
-        self, unet_config: dict, heads: nn.ModuleList, apply_head: Head, operations, device=None, dtype=None
-    ):
+    def __init__(self, unet_config: dict, heads: nn.ModuleList, apply_head: Head, operations, device=None, dtype=None):
         super().__init__()
         unet = UNetModel(**unet_config, device=torch.device("meta"), dtype=dtype, operations=operations)
         self.model_channels: int = unet.model_channels

@@ -1,0 +1,46 @@
+"""The image tower as ComfyUI's CLIP_VISION, and the reference tokens it gives.
+
+Source: spec section 2.
+"""
+
+import json
+import tempfile
+from pathlib import Path
+
+import comfy.clip_vision
+import comfy.model_management
+from torch import Tensor
+
+from ..checkpoint import check_complete, image_tower_config
+from ..tokens import normalise_for_clip
+
+
+def load_image_tower(state_dict: dict[str, Tensor], file_name: str) -> comfy.clip_vision.ClipVisionModel:
+    """Build CLIP_VISION from an OpenCLIP tower (keys without prefix), at any size."""
+    config = image_tower_config(state_dict)
+    weights = comfy.clip_vision.convert_to_transformers(dict(state_dict), "")
+    # A file is what every supported ComfyUI version takes; later ones take the dictionary as well.
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "config.json"
+        path.write_text(json.dumps(config))
+        clip_vision = comfy.clip_vision.ClipVisionModel(str(path))
+    check_complete("the image tower", file_name, clip_vision.model.state_dict(), weights)
+    clip_vision.load_sd(weights)
+    return clip_vision
+
+
+def encode_tokens(clip_vision: comfy.clip_vision.ClipVisionModel, image: Tensor) -> Tensor:
+    """Encode pictures into tokens.
+
+    Args:
+        image: [B, H, W, 3] in [0, 1].
+
+    Returns:
+        [B, 1 + N, D], float32: the class token, then one token a patch; all with the final norm and projection.
+    """
+    model = clip_vision.model
+    comfy.model_management.load_model_gpu(clip_vision.patcher)
+    pixels = normalise_for_clip(image.to(clip_vision.load_device), clip_vision.image_size)
+    hidden = model.vision_model(pixels)[0]
+    tokens = model.visual_projection(model.vision_model.post_layernorm(hidden))
+    return tokens.float().to(comfy.model_management.intermediate_device())

@@ -1,0 +1,84 @@
+"""Putting weights into modules the way ComfyUI does: its dtypes, its offloading, its patchers."""
+
+from collections.abc import Callable, Mapping
+
+import comfy.model_management
+import comfy.model_patcher
+import comfy.ops
+import comfy.utils
+import torch
+from torch import Tensor, nn
+
+from ..checkpoint import check_complete
+from ..errors import ColorizeError
+
+#: (state_dict, operations, device, dtype) -> a module with uninitialised weights.
+Build = Callable[..., nn.Module]
+
+
+def read_file(path: str) -> dict[str, Tensor]:
+    """Read a checkpoint without running anything in it: .safetensors, or a pickle through PyTorch's safe loader."""
+    try:
+        return comfy.utils.load_torch_file(path, safe_load=True)
+    except Exception as error:
+        raise ColorizeError(
+            f"{path} cannot be read ({error}). The file is truncated or no checkpoint at all: "
+            "compare its size with the published one and download it again."
+        ) from error
+
+
+def dtypes_for(state_dict: Mapping[str, Tensor]) -> tuple[torch.dtype, torch.dtype]:
+    """Choose storage and compute dtype of diffusion weights by ComfyUI's rules and command line."""
+    storage = comfy.model_management.unet_dtype(
+        model_params=comfy.utils.calculate_parameters(state_dict),
+        weight_dtype=comfy.utils.weight_dtype(state_dict),
+    )
+    device = comfy.model_management.get_torch_device()
+    return storage, comfy.model_management.unet_manual_cast(storage, device) or storage
+
+
+def patcher_for(model: nn.Module) -> comfy.model_patcher.ModelPatcher:
+    """Wrap a module as ComfyUI wraps its own diffusion models, so that it is loaded and freed with them."""
+    patcher_class = getattr(comfy.model_patcher, "CoreModelPatcher", comfy.model_patcher.ModelPatcher)
+    return patcher_class(
+        model,
+        load_device=comfy.model_management.get_torch_device(),
+        offload_device=comfy.model_management.unet_offload_device(),
+    )
+
+
+def takes_weights_as_they_are(patcher: comfy.model_patcher.ModelPatcher) -> bool:
+    """Whether this patcher pages weights itself, so that they must be assigned rather than copied."""
+    is_dynamic = getattr(patcher, "is_dynamic", None)
+    return bool(is_dynamic and is_dynamic())
+
+
+def load_module(
+    build: Build, state_dict: dict[str, Tensor], part: str, file_name: str
+) -> comfy.model_patcher.ModelPatcher:
+    """Build a module of ours, fill it with its weights and hand it to ComfyUI's memory management.
+
+    Args:
+        build: makes the module from (state_dict, operations, device, dtype).
+        state_dict: all of the module's weights. part, file_name: for messages.
+
+    Returns:
+        A patcher; its `model` has `compute_dtype`, the dtype that its inputs should have.
+
+    Raises:
+        ColorizeError: weights are missing, left over or of another shape.
+    """
+    storage, compute = dtypes_for(state_dict)
+    offload = comfy.model_management.unet_offload_device()
+    try:
+        module = build(state_dict, comfy.ops.manual_cast, offload, storage).eval()
+    except (KeyError, IndexError, ValueError, TypeError, AttributeError) as error:
+        raise ColorizeError(
+            f"{file_name}: the sizes of {part} cannot be read off its weights ({type(error).__name__}: {error}). "
+            "The file is truncated, edited or of another version: download the checkpoint again."
+        ) from error
+    check_complete(part, file_name, module.state_dict(), state_dict)
+    module.compute_dtype = compute
+    patcher = patcher_for(module)
+    module.load_state_dict(state_dict, assign=takes_weights_as_they_are(patcher))
+    return patcher

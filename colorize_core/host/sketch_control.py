@@ -1,0 +1,84 @@
+"""The sketch encoder as a CONTROL_NET for ComfyUI's Apply ControlNet nodes.
+
+Source: spec section 3.
+"""
+
+import comfy.controlnet
+import comfy.model_patcher
+import comfy.utils
+from torch import Tensor
+
+from ..sketch_encoder import SketchEncoder, deepest_first, sketch_encoder_sizes, to_lines
+from .loading import load_module
+
+#: Pixels a latent position, in each direction.
+PIXELS_PER_LATENT = 8
+
+
+class SketchControl(comfy.controlnet.ControlBase):
+    """Adds the hints of a line map after the UNet's input blocks 0, 3, 6, 9 and 11.
+
+    The line map is encoded once a sampling run, and again only when the latent's size changes.
+    """
+
+    def __init__(self, encoder: comfy.model_patcher.ModelPatcher):
+        super().__init__()
+        self.encoder = encoder
+        self.upscale_algorithm = "bicubic"
+        self._hints: dict[tuple, list[Tensor]] = {}
+
+    def get_control(self, x_noisy, t, cond, batched_number, transformer_options):
+        """Return the hints of the rows of `x_noisy`, merged with those of the ControlNets before this one."""
+        previous = None
+        if self.previous_controlnet is not None:
+            previous = self.previous_controlnet.get_control(x_noisy, t, cond, batched_number, transformer_options)
+        if self.timestep_range is not None and not self.timestep_range[1] <= t[0] <= self.timestep_range[0]:
+            return previous
+        height, width = x_noisy.shape[-2:]
+        # Merging scales the hints in place, so each step gets its own copies.
+        hints = [
+            comfy.controlnet.broadcast_image_to(hint, x_noisy.shape[0], batched_number).to(x_noisy.device, copy=True)
+            for hint in self.hints_for(height, width, x_noisy.device)
+        ]
+        control = {"input": deepest_first(hints), "middle": [], "output": []}
+        return self.control_merge(control, previous, output_dtype=None)
+
+    def hints_for(self, height: int, width: int, device) -> list[Tensor]:
+        """Encode the line map for a latent of height × width, or return what this run has encoded already."""
+        key = (height, width, device)
+        if key not in self._hints:
+            encoder: SketchEncoder = self.encoder.model
+            pixels = comfy.utils.common_upscale(
+                self.cond_hint_original,
+                width * PIXELS_PER_LATENT,
+                height * PIXELS_PER_LATENT,
+                self.upscale_algorithm,
+                "center",
+            )
+            lines = to_lines(pixels).to(device=device, dtype=encoder.compute_dtype)
+            self._hints[key] = encoder(lines)
+        return self._hints[key]
+
+    def get_models(self):
+        """Return the models that ComfyUI loads for a run."""
+        return [*super().get_models(), self.encoder]
+
+    def cleanup(self):
+        """Forget the run's hints."""
+        self._hints = {}
+        super().cleanup()
+
+    def copy(self) -> "SketchControl":
+        """Return a control of the same encoder and settings, with nothing encoded yet."""
+        copied = SketchControl(self.encoder)
+        self.copy_to(copied)
+        return copied
+
+
+def load_sketch_control(state_dict: dict[str, Tensor], file_name: str) -> SketchControl:
+    """Build the CONTROL_NET from the sketch encoder's weights (keys without prefix)."""
+
+    def build(state_dict, operations, device, dtype):
+        return SketchEncoder(**sketch_encoder_sizes(state_dict), operations=operations, device=device, dtype=dtype)
+
+    return SketchControl(load_module(build, state_dict, "the sketch encoder", file_name))
