@@ -2,14 +2,25 @@
 
 from comfy_api.latest import ComfyExtension, io
 
+from .apply import ColorizeApply
+from .checkpoint import ColorizeCheckpointLoader
+from .encode import ColorizeEncodeBackground, ColorizeEncodeReference, ColorizeEncodeStyle
 from .masks import ColorizeBleach, ColorizeMergeMasks
+from .segment import ColorizeSegmentCharacter, ColorizeSegmenterLoader
 from .sketch import ColorizeCropToBox, ColorizePrepareSketch
 
 NODES: list[type[io.ComfyNode]] = [
+    ColorizeCheckpointLoader,
     ColorizePrepareSketch,
     ColorizeCropToBox,
+    ColorizeSegmenterLoader,
+    ColorizeSegmentCharacter,
     ColorizeMergeMasks,
     ColorizeBleach,
+    ColorizeEncodeReference,
+    ColorizeEncodeBackground,
+    ColorizeEncodeStyle,
+    ColorizeApply,
 ]
 
 
