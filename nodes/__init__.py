@@ -5,6 +5,7 @@ from comfy_api.latest import ComfyExtension, io
 from .apply import ColorizeApply
 from .checkpoint import ColorizeCheckpointLoader
 from .encode import ColorizeEncodeBackground, ColorizeEncodeReference, ColorizeEncodeStyle
+from .lines import ColorizeExtractLines, ColorizeLineExtractorLoader
 from .masks import ColorizeBleach, ColorizeMergeMasks
 from .segment import ColorizeSegmentCharacter, ColorizeSegmenterLoader
 from .sketch import ColorizeCropToBox, ColorizePrepareSketch
@@ -13,6 +14,8 @@ NODES: list[type[io.ComfyNode]] = [
     ColorizeCheckpointLoader,
     ColorizePrepareSketch,
     ColorizeCropToBox,
+    ColorizeLineExtractorLoader,
+    ColorizeExtractLines,
     ColorizeSegmenterLoader,
     ColorizeSegmentCharacter,
     ColorizeMergeMasks,
