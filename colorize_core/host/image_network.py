@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import comfy.model_management
 import comfy.model_patcher
 import comfy.ops
-import comfy.utils
 import torch
 from torch import nn
 
 from ..checkpoint import check_complete
 from ..errors import ColorizeError
+from .frames import each_frame
 from .loading import patcher_for, read_file, takes_weights_as_they_are
 
 
@@ -61,13 +61,11 @@ class ImageNetwork:
         """
         memory = pixels * self.family.floats_per_pixel * self.dtype.itemsize
         comfy.model_management.load_models_gpu([self.patcher], memory_required=memory)
-        results, progress = [], comfy.utils.ProgressBar(len(frames))
-        for frame in frames:
-            comfy.model_management.throw_exception_if_processing_interrupted()
+        results = []
+        for index in each_frame(len(frames)):
             with torch.no_grad():
-                result = one_frame(self._apply, frame[None].to(self.patcher.load_device))
+                result = one_frame(self._apply, frames[index : index + 1].to(self.patcher.load_device))
             results.append(result.float().to(comfy.model_management.intermediate_device()))
-            progress.update(1)
         return torch.cat(results)
 
     def _apply(self, x: torch.Tensor) -> torch.Tensor:
