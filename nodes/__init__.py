@@ -7,6 +7,7 @@ from .checkpoint import ColorizeCheckpointLoader
 from .encode import ColorizeEncodeBackground, ColorizeEncodeReference, ColorizeEncodeStyle
 from .lines import ColorizeExtractLines, ColorizeLineExtractorLoader
 from .masks import ColorizeBleach, ColorizeMergeMasks
+from .preview import ColorizePreviewRegions
 from .segment import ColorizeSegmentCharacter, ColorizeSegmenterLoader
 from .sketch import ColorizeCropToBox, ColorizePrepareSketch
 
@@ -20,6 +21,7 @@ NODES: list[type[io.ComfyNode]] = [
     ColorizeSegmentCharacter,
     ColorizeMergeMasks,
     ColorizeBleach,
+    ColorizePreviewRegions,
     ColorizeEncodeReference,
     ColorizeEncodeBackground,
     ColorizeEncodeStyle,
