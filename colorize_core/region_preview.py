@@ -3,6 +3,7 @@
 Source: spec section 5 for the sizes and the threshold.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -51,7 +52,8 @@ def attention_sizes(height: int, width: int) -> list[tuple[int, int]]:
     """
     sizes = [(height // LATENT_SCALE, width // LATENT_SCALE)]
     while len(sizes) < LEVELS:
-        sizes.append(tuple(-(-side // 2) for side in sizes[-1]))
+        rows, columns = sizes[-1]
+        sizes.append((math.ceil(rows / 2), math.ceil(columns / 2)))
     return sizes
 
 

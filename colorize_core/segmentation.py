@@ -28,7 +28,7 @@ def bicubic(x: torch.Tensor, height: int, width: int) -> torch.Tensor:
 
 def segment_color(network: Network, rgb: torch.Tensor, size: int, height: int, width: int) -> torch.Tensor:
     """Segment a colour picture: proportions kept on a black canvas, fed inverted."""
-    box = fit_box(*rgb.shape[1:3], size, size)
+    box = fit_box(rgb.shape[1], rgb.shape[2], size, size)
     canvas = rgb.new_zeros(1, 3, size, size)
     inside = (..., slice(box.top, box.top + box.height), slice(box.left, box.left + box.width))
     canvas[inside] = bicubic(rgb.movedim(-1, 1), box.height, box.width)
@@ -76,7 +76,7 @@ def segment_frame(
     if kind not in KINDS:
         raise ColorizeError(f"`kind` is {kind!r}, expected one of {', '.join(KINDS)}.")
     if box is not None:
-        check_box_fits(box, *rgb.shape[1:3])
+        check_box_fits(box, rgb.shape[1], rgb.shape[2])
     height, width = (box.height, box.width) if box else rgb.shape[1:3]
     mask = KINDS[kind](network, rgb, size, height, width)[:, 0].clamp(0, 1)
     if box is None:

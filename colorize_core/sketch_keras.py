@@ -39,7 +39,7 @@ BLUR_RADIUS = 9
 FAINTEST = 0.1
 
 
-def padded(conv: nn.Module, x: torch.Tensor) -> torch.Tensor:
+def padded(conv: nn.Conv2d, x: torch.Tensor) -> torch.Tensor:
     """Convolve after mirroring the border; a 4×4 kernel at stride 1 is given the extra pixel on its far sides."""
     far = 2 if conv.kernel_size[0] == 4 and conv.stride[0] == 1 else 1
     return conv(F.pad(x, (1, far, 1, far), mode="reflect"))

@@ -15,6 +15,10 @@ from .frames import each_frame
 from .loading import patcher_for, read_file, takes_weights_as_they_are
 
 
+#: (the network, one frame [1, H, W, C] on the network's device, float32) -> [1, …].
+OneFrame = Callable[[Callable[[torch.Tensor], torch.Tensor], torch.Tensor], torch.Tensor]
+
+
 @dataclass(frozen=True)
 class Family:
     """A kind of network that published files hold.
@@ -47,14 +51,14 @@ class ImageNetwork:
     dtype: torch.dtype
 
     def run_frames(
-        self, frames: torch.Tensor, pixels: int, one_frame: Callable[[nn.Module, torch.Tensor], torch.Tensor]
+        self, frames: torch.Tensor, pixels: int, one_frame: OneFrame
     ) -> torch.Tensor:
         """Run the network over the frames of a batch, with a progress bar, until the user cancels.
 
         Args:
             frames: [B, H, W, C].
             pixels: size of the network's input, for the memory estimate.
-            one_frame: (network, [1, H, W, C] on the network's device, float32) -> [1, …].
+            one_frame: makes a frame's result, [1, …].
 
         Returns:
             [B, …], float32 on ComfyUI's intermediate device.
