@@ -62,6 +62,7 @@ def load_file(path: Path, name: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
 
@@ -74,18 +75,21 @@ def comfyui_path() -> Path:
     return COMFYUI
 
 
-def make_base_directory(path: Path) -> Path:
-    """Make a folder for --base-directory with the pack linked into custom_nodes."""
-    for name in ("custom_nodes", "input", "output", "temp", "user", "models/checkpoints", "models/clip_vision"):
-        (path / name).mkdir(parents=True)
-    (path / "custom_nodes" / PACK_FOLDER).symlink_to(ROOT, target_is_directory=True)
-    return path
+@pytest.fixture(scope="session")
+def comfyui_server() -> ModuleType:
+    """The module scripts/comfyui_server.py: a server of ComfyUI and its API."""
+    return load_file(ROOT / "scripts" / "comfyui_server.py", "comfyui_server")
 
 
 @pytest.fixture(scope="session")
-def new_base_directory(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
-    """Return a function that makes a fresh base directory for a ComfyUI (see make_base_directory)."""
-    return lambda: make_base_directory(tmp_path_factory.mktemp("comfyui"))
+def new_base_directory(tmp_path_factory: pytest.TempPathFactory, comfyui_server: ModuleType) -> Callable[[], Path]:
+    """Return a function that makes a fresh folder for --base-directory with the pack linked into custom_nodes."""
+
+    def new() -> Path:
+        path: Path = comfyui_server.make_base_directory(tmp_path_factory.mktemp("comfyui"), ROOT, PACK_FOLDER)
+        return path
+
+    return new
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,225 @@
+"""Write workflows/*.json from the descriptions below, with the inputs and defaults that a running ComfyUI reports.
+
+python scripts/build_workflows.py
+"""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from comfyui_server import Server, make_base_directory
+from workflow_sheet import PACK, Group, Node, Sheet, Socket
+
+ROOT = Path(__file__).resolve().parent.parent
+WORKFLOWS = ROOT / "workflows"
+
+CHECKPOINT = "v2-full.safetensors"
+TOWER = "CLIP-ViT-H-14-laion2B-s32B-b79K.safetensors"
+DRAWING, REFERENCE = "drawing.png", "reference.png"
+
+NOTES, MODELS, PICTURES, ENCODING, SAMPLING = "#8a6d3b", "#3f789e", "#4a7d4a", "#a3742c", "#7d4a7d"
+
+FILES = f"""
+### Files
+
+- **{CHECKPOINT}** (6.8 GB) in `models/checkpoints`: the published ColorizeDiffusion v2 weights, licence
+  **CC BY-NC-SA 4.0, not for commercial use**
+- **{TOWER}** (2.5 GB) in `models/clip_vision`: the image tower; who uses IP-Adapter has it already
+
+A checkpoint with the image tower inside, such as a demo model, needs no second file: drag *clip_vision* of Load
+Colorize Checkpoint onto the dot below *Load CLIP Vision*.
+"""
+
+PLAIN = """
+### Sketch and reference
+
+Colours a drawing like a reference picture.
+
+1. Choose a **drawing** (dark lines on white paper; for white lines on black or pencil set *lines*) and a
+   **reference**, any picture in any size.
+2. Set **width** and **height**: multiples of 64 near 768. The drawing is fitted in; the result is cut to its shape.
+3. Queue. Another *seed* gives another take.
+
+**Colours too weak?** Raise *cfg* (3 … 7). **Lines not followed?** Raise *strength* of Apply ControlNet.
+**Shapes of the reference shine through?** Lower *semantic_strength* (0.7 … 0.9).
+"""
+
+SPLIT = """
+### Character and background
+
+The character takes its colours from the reference's character, the background from the reference's background.
+
+1. Choose a **drawing** and a **reference**.
+2. On each: right-click → *Open in MaskEditor* → **paint the character** → save. Or wire any MASK (Load Image (as
+   Mask), a segmenter of another pack): white on the character.
+3. Queue.
+
+The reference's character is painted white (*bleached*) where either mask has a character, so that it cannot leak into
+the background; look at the preview.
+
+**Background from another picture:** wire it to *image* of Encode Background in place of the bleached reference and
+set *source* to `background_image`.
+**Edges mixed up?** Grow the mask. **Background too strong or empty?** Turn *strength* of Encode Background.
+"""
+
+STYLE = """
+### Style transfer
+
+Colours a drawing like a reference and takes over its way of shading, line colour and finish too.
+
+1. Choose a **drawing** and a **reference** in the style you want.
+2. Queue. Bypass *Encode Style* (Ctrl+B) to see what it adds.
+
+*Merge* mixes the style with that of a **background** picture, once one is wired to Encode Style.
+"""
+
+
+class Page:
+    """The parts that all three workflows share, placed on one sheet."""
+
+    def __init__(self, object_info: dict[str, Any], help_text: str) -> None:
+        self.sheet = Sheet(object_info)
+        notes = self.sheet.group("Read me", 0, 0, 420, NOTES)
+        notes.note(help_text, "How to use", 300)
+        notes.note(FILES, "Files", 190)
+        models = self.sheet.group("1 · Models", 0, notes.bottom + 40, 420, MODELS)
+        self.checkpoint = models.node("ColorizeCheckpointLoader", colour="model", ckpt_name=CHECKPOINT)
+        loader = models.node("CLIPVisionLoader", colour="model", clip_name=TOWER)
+        self.tower = models.reroute(loader[0], "image tower")
+
+    def canvas(self, group: Group) -> None:
+        """Add the two numbers that every size in the workflow is wired to."""
+        self.size = {
+            "width": group.node("PrimitiveInt", "Width", colour="choose", value=768)[0],
+            "height": group.node("PrimitiveInt", "Height", colour="choose", value=768)[0],
+        }
+
+    def drawing(self, group: Group) -> None:
+        """Add the drawing, its line map and the canvas."""
+        title = "Drawing"
+        self.drawn = group.node("LoadImage", title, tall=320, colour="choose", image=DRAWING)
+        self.canvas(group)
+        self.line_map = group.node("ColorizePrepareSketch", "Prepare Sketch", image=self.drawn[0], **self.size)
+
+    def sample(self, number: int, x: int, carrier: Socket, mask: Socket | None = None) -> None:
+        """Add everything from Apply to the saved picture, in groups counted from this number."""
+        group = self.sheet.group(f"{number} · Colour", x, 0, 380, SAMPLING)
+        wires = {"sketch_mask": mask} if mask else {}
+        applied = group.node(
+            "ColorizeApply", model=self.checkpoint[0], colorizer=self.checkpoint[1], carrier=carrier, **wires
+        )
+        sketched = group.node(
+            "ControlNetApplyAdvanced",
+            positive=applied[1],
+            negative=applied[2],
+            control_net=self.checkpoint[2],
+            image=self.line_map[0],
+        )
+        latent = group.node("EmptyLatentImage", **self.size)
+        sampled = group.node(
+            "KSampler",
+            model=applied[0],
+            positive=sketched[0],
+            negative=sketched[1],
+            latent_image=latent[0],
+            cfg=4.0,
+            sampler_name="euler",
+            scheduler="normal",
+        )
+        self.finish(number + 1, x + 420, sampled)
+
+    def finish(self, number: int, x: int, sampled: Node) -> None:
+        group = self.sheet.group(f"{number} · Picture", x, 0, 560, SAMPLING)
+        decoded = group.node("VAEDecode", samples=sampled[0], vae=self.checkpoint[3])
+        cropped = group.node("ColorizeCropToBox", image=decoded[0], box=self.line_map[1])
+        group.node("SaveImage", colour="result", tall=620, images=cropped[0], filename_prefix="ColorizeDiffusion")
+
+
+def sketch_and_reference(object_info: dict[str, Any]) -> dict[str, Any]:
+    """Plain reference attention."""
+    page = Page(object_info, PLAIN)
+    page.drawing(page.sheet.group("2 · Drawing", 460, 0, 360, PICTURES))
+    group = page.sheet.group("3 · Reference", 860, 0, 360, ENCODING)
+    reference = group.node("LoadImage", "Reference", tall=320, colour="choose", image=REFERENCE)
+    carrier = group.node("ColorizeEncodeReference", clip_vision=page.tower, image=reference[0])
+    page.sample(4, 1260, carrier[0])
+    return page.sheet.as_workflow()
+
+
+def character_and_background(object_info: dict[str, Any]) -> dict[str, Any]:
+    """Mask, bleach, background encoder, split attention."""
+    page = Page(object_info, SPLIT)
+    group = page.sheet.group("2 · Drawing and its character", 460, 0, 360, PICTURES)
+    page.drawing(group)
+    painted = group.node("MaskToImage", mask=page.drawn[1])
+    fitted = group.node("ColorizePrepareSketch", "Fit Mask", image=painted[0], lines="light_on_dark", **page.size)
+    mask = group.node("ImageToMask", "Character of the drawing", image=fitted[0], channel="red")
+    group = page.sheet.group("3 · Reference, bleached", 860, 0, 380, PICTURES)
+    reference = group.node("LoadImage", "Reference", tall=320, colour="choose", image=REFERENCE)
+    merged = group.node("ColorizeMergeMasks", mask_a=reference[1], mask_b=mask[0], grow=5)
+    bleached = group.node("ColorizeBleach", image=reference[0], mask=merged[0])
+    group.node("PreviewImage", "Background reference", tall=300, images=bleached[0])
+    group = page.sheet.group("4 · Encode", 1280, 0, 320, ENCODING)
+    carrier = group.node("ColorizeEncodeReference", clip_vision=page.tower, image=reference[0])
+    carrier = group.node(
+        "ColorizeEncodeBackground",
+        carrier=carrier[0],
+        colorizer=page.checkpoint[1],
+        vae=page.checkpoint[3],
+        clip_vision=page.tower,
+        image=bleached[0],
+        source="bleached_reference",
+        **page.size,
+    )
+    page.sample(5, 1640, carrier[0], mask[0])
+    return page.sheet.as_workflow()
+
+
+def style_transfer(object_info: dict[str, Any]) -> dict[str, Any]:
+    """Reference attention and the reference's style."""
+    page = Page(object_info, STYLE)
+    page.drawing(page.sheet.group("2 · Drawing", 460, 0, 360, PICTURES))
+    group = page.sheet.group("3 · Reference and its style", 860, 0, 360, ENCODING)
+    reference = group.node("LoadImage", "Reference", tall=320, colour="choose", image=REFERENCE)
+    carrier = group.node("ColorizeEncodeReference", clip_vision=page.tower, image=reference[0])
+    carrier = group.node(
+        "ColorizeEncodeStyle",
+        carrier=carrier[0],
+        colorizer=page.checkpoint[1],
+        vae=page.checkpoint[3],
+        clip_vision=page.tower,
+        image=reference[0],
+        **page.size,
+    )
+    page.sample(4, 1260, carrier[0])
+    return page.sheet.as_workflow()
+
+
+BUILDERS = {
+    "sketch_and_reference": sketch_and_reference,
+    "character_and_background": character_and_background,
+    "style_transfer": style_transfer,
+}
+
+
+def as_text(workflow: dict[str, Any]) -> str:
+    return json.dumps(workflow, indent=1, ensure_ascii=False) + "\n"
+
+
+def main() -> None:
+    comfyui = Path(os.environ.get("COMFYUI_PATH") or ROOT / ".host" / "ComfyUI").resolve()
+    with tempfile.TemporaryDirectory() as folder:
+        base = make_base_directory(Path(folder), ROOT, PACK)
+        with Server(comfyui, base, ["--cpu"]) as server:
+            object_info = server.get("/object_info")
+    WORKFLOWS.mkdir(exist_ok=True)
+    for name, build in BUILDERS.items():
+        path = WORKFLOWS / f"{name}.json"
+        path.write_text(as_text(build(object_info)), encoding="utf-8")
+        print(f"workflows: {path.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""A real ComfyUI server with the pack and the tiny checkpoint, and pictures to colour."""
+
+import io
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+@pytest.fixture(scope="session")
+def server(
+    comfyui_path: Path, new_base_directory: Callable[[], Path], tiny_checkpoint: Path, comfyui_server: ModuleType
+) -> Iterator[Any]:
+    """One server for all tests here, in float32 on the CPU."""
+    base = new_base_directory()
+    (base / "models" / "checkpoints" / tiny_checkpoint.name).symlink_to(tiny_checkpoint)
+    flags = ["--cpu", "--fp32-unet", "--fp32-vae", "--fp32-text-enc"]
+    with comfyui_server.Server(comfyui_path, base, flags) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def object_info(server: Any) -> dict[str, Any]:
+    """What the server tells of every node."""
+    info: dict[str, Any] = server.get("/object_info")
+    return info
+
+
+@pytest.fixture(scope="session")
+def workflow_scripts() -> Iterator[Any]:
+    """The scripts folder's modules `build_workflows` and `workflow_prompt`, as their own programs import them."""
+    sys.path.append(str(ROOT / "scripts"))
+    try:
+        import build_workflows
+        import workflow_prompt
+
+        yield {"build": build_workflows, "prompt": workflow_prompt}
+    finally:
+        sys.path.remove(str(ROOT / "scripts"))
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A drawing and a reference with the character painted into the alpha channel, as the mask editor saves it."""
+    from PIL import Image, ImageChops, ImageDraw
+
+    folder = tmp_path_factory.mktemp("pictures")
+
+    def save(name: str, image: Image.Image, character: tuple[int, int, int, int]) -> Path:
+        mask = Image.new("L", image.size, 0)
+        ImageDraw.Draw(mask).ellipse(character, fill=255)
+        image.putalpha(ImageChops.invert(mask))
+        image.save(folder / name)
+        return folder / name
+
+    drawing = Image.new("RGB", (256, 192), "white")
+    pen = ImageDraw.Draw(drawing)
+    pen.ellipse((90, 40, 170, 150), outline="black", width=3)
+    pen.line((0, 160, 255, 150), fill="black", width=2)
+    reference = Image.new("RGB", (200, 240), "#88c0e8")
+    brush = ImageDraw.Draw(reference)
+    brush.rectangle((0, 170, 200, 240), fill="#5a9a48")
+    brush.ellipse((60, 50, 140, 200), fill="#c8483c")
+    return {
+        "drawing": save("drawing.png", drawing, (90, 40, 170, 150)),
+        "reference": save("reference.png", reference, (60, 50, 140, 200)),
+    }
+
+
+@pytest.fixture(scope="session")
+def pixels() -> Callable[[bytes], Any]:
+    """Return a function that decodes a picture file to an array [H, W, 3] of bytes."""
+    import numpy as np
+    from PIL import Image
+
+    return lambda data: np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))

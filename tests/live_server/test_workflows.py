@@ -1,0 +1,99 @@
+"""The shipped workflows, opened, converted and run as a user's ComfyUI does it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+WORKFLOWS = ("sketch_and_reference", "character_and_background", "style_transfer")
+WIDTH, HEIGHT, STEPS = 256, 192, 3
+
+
+def load(name: str) -> dict:
+    return json.loads((ROOT / "workflows" / f"{name}.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def prompt_of(server, object_info, workflow_scripts, pictures, tiny_checkpoint):
+    """Return a function that makes a workflow's prompt, set to the test's files and size."""
+    tools = workflow_scripts["prompt"]
+
+    def make(name: str, seed: int = 7) -> dict:
+        prompt = tools.to_prompt(load(name), object_info)
+        tools.use_embedded_tower(prompt)
+        tools.set_inputs(prompt, "ColorizeCheckpointLoader", ckpt_name=tiny_checkpoint.name)
+        tools.set_inputs(prompt, "Drawing", image=server.upload_image(pictures["drawing"]))
+        tools.set_inputs(prompt, "Reference", image=server.upload_image(pictures["reference"]))
+        tools.set_inputs(prompt, "Width", value=WIDTH)
+        tools.set_inputs(prompt, "Height", value=HEIGHT)
+        tools.set_inputs(prompt, "KSampler", seed=seed, steps=STEPS)
+        return prompt
+
+    return make
+
+
+def colour(server, prompt):
+    """Run a prompt; return its picture file and the classes of the nodes that ran."""
+    run = server.run(prompt)
+    (picture,) = server.fetch_images(run)
+    return picture, {prompt[node]["class_type"] for node in run.executed}
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_runs_to_a_picture_of_the_asked_size_and_repeats_it(name, server, prompt_of, pixels):
+    first, _ = colour(server, prompt_of(name, seed=7))
+    other, ran = colour(server, prompt_of(name, seed=8))
+    again, ran_again = colour(server, prompt_of(name, seed=7))
+    assert pixels(first).shape == (HEIGHT, WIDTH, 3)
+    assert (pixels(first) == pixels(again)).all()
+    assert (pixels(first) != pixels(other)).any()
+    assert "KSampler" in ran and "KSampler" in ran_again, "a cached picture proves nothing"
+    assert not {kind for kind in ran | ran_again if kind.startswith("ColorizeEncode")}, "a new seed encoded anew"
+
+
+def test_the_three_workflows_give_three_pictures(server, prompt_of, pixels):
+    plain, split, style = (pixels(colour(server, prompt_of(name))[0]) for name in WORKFLOWS)
+    assert (plain != split).any() and (plain != style).any() and (split != style).any()
+
+
+def test_result_has_the_drawings_proportions(server, prompt_of, workflow_scripts, pixels):
+    prompt = prompt_of("sketch_and_reference")
+    workflow_scripts["prompt"].set_inputs(prompt, "Width", value=256)
+    workflow_scripts["prompt"].set_inputs(prompt, "Height", value=256)
+    picture, _ = colour(server, prompt)
+    assert pixels(picture).shape == (192, 256, 3)
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_file_is_what_its_description_gives(name, object_info, workflow_scripts):
+    """workflows/*.json are written by scripts/build_workflows.py; `make workflows` writes them anew."""
+    build = workflow_scripts["build"]
+    built = build.BUILDERS[name](object_info)
+    assert load(name) == json.loads(build.as_text(built))
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_layout_keeps_nodes_apart_and_inside_their_groups(name):
+    workflow = load(name)
+    boxes = [(*node["pos"], *node["size"]) for node in workflow["nodes"]]
+    for x, y, width, height in boxes:
+        assert any(
+            left <= x and x + width <= left + wide and top <= y - 30 and y + height <= top + tall
+            for left, top, wide, tall in (group["bounding"] for group in workflow["groups"])
+        )
+    for number, (x, y, width, height) in enumerate(boxes):
+        for left, top, wide, tall in boxes[number + 1 :]:
+            assert x + width <= left or left + wide <= x or y + height <= top - 30 or top + tall <= y - 30
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_note_names_files_folders_and_licence(name):
+    notes = " ".join(node["widgets_values"][0] for node in load(name)["nodes"] if node["type"] == "MarkdownNote")
+    for word in ("v2-full.safetensors", "models/checkpoints", "CLIP-ViT-H-14", "models/clip_vision", "CC BY-NC-SA"):
+        assert word in notes
+
+
+def test_templates_are_offered(server, comfyui_path):
+    offered = server.get("/workflow_templates")
+    assert set(WORKFLOWS) <= set(offered.get("colorizediffusion", []))
