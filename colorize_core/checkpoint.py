@@ -140,9 +140,8 @@ def split_parts(state_dict: Mapping[str, Tensor], file_name: str) -> Parts:
         names = ", ".join(name for name, _ in missing)
         first = ", ".join(key for _, key in missing[:3])
         raise ColorizeError(
-            f"{file_name} is {what} ({len(state_dict)} tensors): it lacks {len(missing)} of the "
-            f"{len(REQUIRED_PARTS)} parts of a ColorizeDiffusion v2 checkpoint: {names} (first missing names: {first}). "
-            f"{advice}"
+            f"{file_name} is {what} ({len(state_dict)} tensors). Of the {len(REQUIRED_PARTS)} parts of a "
+            f"ColorizeDiffusion v2 checkpoint it lacks {len(missing)}: {names} (first missing names: {first}). {advice}"
         )
     parts = Parts()
     for key, value in state_dict.items():

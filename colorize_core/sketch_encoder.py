@@ -23,7 +23,7 @@ class SketchEncoder(nn.Module):
     """Encode a line map into hints, one for each of `HINT_BLOCKS`.
 
     Args:
-        stem_channels: output channels of the eight convolutions of the stem, the last being the UNet's `model_channels`.
+        stem_channels: output channels of the eight convolutions of the stem; the last is the UNet's own width.
         stage_channels: channels of hints 1…4.
         operations: where Conv2d comes from (`torch.nn` or one of ComfyUI's operation sets).
     """

@@ -6,7 +6,7 @@ Source: spec section 5; arXiv 2504.06895, split cross-attention; arXiv 2502.1993
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from torch import Tensor
 
@@ -21,19 +21,21 @@ class Projected:
     """What one cross-attention works on: the inputs of its projections and their results.
 
     Attributes:
-        x: [B, T, C], the queries' input. context: [B, S, D], the keys' and values' input.
+        x: [B, T, C], the queries' input.
+        context, value: [B, S, D], the keys' and the values' input, as a rule the same.
         q: [B, T, C]. k, v: [B, S, C].
     """
 
     x: Tensor
     context: Tensor
+    value: Tensor
     q: Tensor
     k: Tensor
     v: Tensor
 
     def rows(self, index) -> "Projected":
         """Return some rows of the batch."""
-        return Projected(self.x[index], self.context[index], self.q[index], self.k[index], self.v[index])
+        return Projected(*(getattr(self, f.name)[index] for f in fields(self)))
 
 
 def token_slices(tokens: int, regions: int, per_region: int) -> list[slice]:
@@ -79,10 +81,10 @@ def split_attention(
 
     def attend_to(region: int, x: Tensor, q: Tensor) -> Tensor:
         if region not in keys_values:
-            context = inputs.context[:, tokens[region]]
+            own = tokens[region]
             keys_values[region] = (
-                plus(inputs.k[:, tokens[region]], "to_k", region, context),
-                plus(inputs.v[:, tokens[region]], "to_v", region, context),
+                plus(inputs.k[:, own], "to_k", region, inputs.context[:, own]),
+                plus(inputs.v[:, own], "to_v", region, inputs.value[:, own]),
             )
         result = attend(plus(q, "to_q", region, x), *keys_values[region])
         return result if strengths[region] == 1.0 else result * strengths[region]

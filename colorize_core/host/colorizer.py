@@ -30,7 +30,7 @@ class Colorizer:
 
     Attributes:
         file_name, checkpoint: where it came from; the fingerprint ties MODEL, COLORIZER and CARRIER together.
-        context_channels: D of the reference tokens.
+        model_channels, context_channels: C of the UNet, D of the reference tokens.
         background_encoder, style_encoder: `LatentEncoder`s.
         background_path: `BackgroundPath`.
         style: `StyleModulation`.
@@ -38,6 +38,7 @@ class Colorizer:
 
     file_name: str
     checkpoint: str
+    model_channels: int
     context_channels: int
     background_encoder: comfy.model_patcher.ModelPatcher
     style_encoder: comfy.model_patcher.ModelPatcher
@@ -57,6 +58,7 @@ def load_colorizer(parts: Parts, file_name: str, checkpoint: str) -> Colorizer:
     return Colorizer(
         file_name=file_name,
         checkpoint=checkpoint,
+        model_channels=parts.unet["input_blocks.0.0.weight"].shape[0],
         context_channels=parts.unet["input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight"].shape[1],
         background_encoder=load_module(
             build_latent_encoder, squeeze_projections(parts.background_encoder), "the background encoder", file_name

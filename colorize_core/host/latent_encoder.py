@@ -26,6 +26,7 @@ class LatentEncoder(nn.Module):
     def __init__(self, unet_config: dict, heads: nn.ModuleList, apply_head: Head, operations, device=None, dtype=None):
         super().__init__()
         unet = UNetModel(**unet_config, device=torch.device("meta"), dtype=dtype, operations=operations)
+        self.in_channels: int = unet.in_channels
         self.model_channels: int = unet.model_channels
         self.time_embed = unet.time_embed.to_empty(device=device or "cpu")
         self.label_emb = unet.label_emb.to_empty(device=device or "cpu")

@@ -1,0 +1,108 @@
+"""The carrier: everything that has been encoded from the references so far. Immutable.
+
+Source: spec section 6.
+"""
+
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
+
+from .errors import ColorizeError
+
+
+@dataclass(frozen=True)
+class Carrier:
+    """What the patched UNet needs of the references.
+
+    Every batch R is 1 or the number of reference pictures.
+
+    Attributes:
+        tokens: [R, N, D], the reference's patch tokens.
+        class_token: [R, 1, D], its class token.
+        checkpoint: fingerprint of the checkpoint that background or style came from; None while there is neither.
+        background_tokens: [R, N, D] of the background picture, or None.
+        background_features: one [R, h_i·w_i, c_i] an output block, scaled by the strength; empty without a background.
+        style: one [R, 2c_i] an output block; empty without a style.
+        style_has_background: whether a background picture went into the style, which changes how a background that
+            is encoded later is encoded.
+    """
+
+    tokens: Tensor
+    class_token: Tensor
+    checkpoint: str | None = None
+    background_tokens: Tensor | None = None
+    background_features: tuple[Tensor, ...] = field(default=())
+    style: tuple[Tensor, ...] = field(default=())
+    style_has_background: bool = False
+
+    @property
+    def has_background(self) -> bool:
+        """Whether background features are there, so that a background is injected and the split LoRA is on."""
+        return bool(self.background_features)
+
+    def with_background(self, tokens: Tensor, features: tuple[Tensor, ...], checkpoint: str) -> "Carrier":
+        """Return a carrier that has this background, in place of any former one."""
+        if tokens.shape[1:] != self.tokens.shape[1:]:
+            raise ColorizeError(
+                f"The background's tokens are {list(tokens.shape[1:])}, the reference's {list(self.tokens.shape[1:])}: "
+                "wire one and the same CLIP_VISION into Encode Reference and Encode Background."
+            )
+        return replace(self, background_tokens=tokens, background_features=features, checkpoint=self._same(checkpoint))
+
+    def with_style(self, style: tuple[Tensor, ...], has_background: bool, checkpoint: str) -> "Carrier":
+        """Return a carrier that has this style, in place of any former one."""
+        return replace(self, style=style, style_has_background=has_background, checkpoint=self._same(checkpoint))
+
+    def context(self, split: bool) -> Tensor:
+        """Return the UNet's cross-attention context.
+
+        Args:
+            split: reference ‖ background tokens [R, 2N, D] (the reference's twice without a background), else the
+                reference's alone [R, N, D].
+        """
+        if not split:
+            return self.tokens
+        background = self.tokens if self.background_tokens is None else self.background_tokens
+        rows = max(len(self.tokens), len(background))
+        return torch.cat([fit_rows(self.tokens, rows), fit_rows(background, rows)], dim=1)
+
+    def check_checkpoint(self, checkpoint: str, channels: int, file_name: str) -> None:
+        """Refuse a colorizer that this carrier does not belong to.
+
+        Args:
+            checkpoint, channels, file_name: the colorizer's fingerprint, its D and its file.
+        """
+        if self.tokens.shape[-1] != channels:
+            raise ColorizeError(
+                f"The carrier's tokens have {self.tokens.shape[-1]} channels, but {file_name} takes {channels}: the "
+                "reference was encoded with the wrong CLIP_VISION. Wire the checkpoint loader's own CLIP_VISION, or "
+                "CLIP-ViT-H-14-laion2B-s32B-b79K from Load CLIP Vision where the checkpoint has none."
+            )
+        if self.checkpoint not in (None, checkpoint):
+            raise ColorizeError(
+                f"The carrier's background or style was encoded with another checkpoint than {file_name}. Wire the "
+                "COLORIZER of one checkpoint loader into the encode nodes and into Apply Colorization."
+            )
+
+    def _same(self, checkpoint: str) -> str:
+        if self.checkpoint not in (None, checkpoint):
+            raise ColorizeError(
+                "The carrier already holds a background or style of another checkpoint. Wire the COLORIZER of one "
+                "checkpoint loader into all encode nodes."
+            )
+        return checkpoint
+
+
+def fit_rows(tensor: Tensor, rows: int) -> Tensor:
+    """Repeat a batch of one to `rows`; a batch of that length comes back as it is."""
+    return tensor.expand(rows, *tensor.shape[1:]) if len(tensor) == 1 else tensor
+
+
+def check_batches(first: int, second: int, names: tuple[str, str]) -> None:
+    """Refuse two batches of which neither is 1 and that differ."""
+    if first != second and 1 not in (first, second):
+        raise ColorizeError(
+            f"`{names[0]}` holds {first} pictures and `{names[1]}` holds {second}: give one of either, or as many of "
+            "one as of the other."
+        )

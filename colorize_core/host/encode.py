@@ -1,0 +1,210 @@
+"""From pictures to a carrier: reference tokens, background features, style vectors.
+
+Source: spec sections 2, 4 and 6.
+"""
+
+from collections.abc import Iterator
+
+import comfy.clip_vision
+import comfy.latent_formats
+import comfy.model_management
+import comfy.model_patcher
+import comfy.sd
+import comfy.utils
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..carrier import Carrier, check_batches, fit_rows
+from ..errors import ColorizeError
+from ..pictures import as_rgb
+from ..size_embedding import size_embedding
+from .colorizer import Colorizer
+from .image_tower import encode_tokens
+
+#: Pictures encoded at once, so that a long shot does not need the memory of all its frames.
+CHUNK = 4
+#: SD's factor from the VAE's latents to the model's.
+LATENT_SCALE = comfy.latent_formats.SD15().scale_factor
+
+
+def encode_reference(clip_vision: comfy.clip_vision.ClipVisionModel, image: Tensor) -> Carrier:
+    """Encode the colour reference.
+
+    Args:
+        image: [R, H, W, C] in [0, 1].
+    """
+    tokens = tokens_of(clip_vision, as_rgb(image))
+    return Carrier(tokens=tokens[:, 1:], class_token=tokens[:, :1])
+
+
+def encode_background(
+    carrier: Carrier,
+    colorizer: Colorizer,
+    vae: comfy.sd.VAE,
+    clip_vision: comfy.clip_vision.ClipVisionModel,
+    image: Tensor,
+    width: int,
+    height: int,
+    strength: float = 1.0,
+    bleached: bool = False,
+    reference: Tensor | None = None,
+) -> Carrier:
+    """Encode the background.
+
+    Args:
+        image: [R, H, W, C] in [0, 1], a background picture, or the reference with its character painted white.
+        width, height: the output, in pixels.
+        strength: factor on the features.
+        bleached: the image is a bleached reference, so the encoder's context is the reference's tokens.
+        reference: the picture that a bleached reference stands for, if its size differs from the image's.
+
+    Returns:
+        The carrier with background tokens and features.
+    """
+    check_carrier(carrier, colorizer)
+    picture = as_rgb(image)
+    check_batches(len(carrier.tokens), len(picture), ("reference", "image"))
+    tokens = tokens_of(clip_vision, picture)[:, 1:]
+    sized = reference if bleached and reference is not None else image
+    of_reference = bleached or carrier.style_has_background
+    features = encode_latents(
+        colorizer.background_encoder,
+        vae,
+        picture,
+        carrier.tokens if of_reference else tokens,
+        size_embedding(*sized.shape[1:3], height, width),
+        width,
+        height,
+    )
+    return carrier.with_background(tokens, tuple(strength * f for f in features), colorizer.checkpoint)
+
+
+def encode_style(
+    carrier: Carrier,
+    colorizer: Colorizer,
+    vae: comfy.sd.VAE,
+    clip_vision: comfy.clip_vision.ClipVisionModel,
+    image: Tensor,
+    width: int,
+    height: int,
+    background: Tensor | None = None,
+    merge: float = 0.0,
+) -> Carrier:
+    """Encode the style.
+
+    Args:
+        image: [R, H, W, C] in [0, 1], the picture whose style is taken, as a rule the reference.
+        width, height: the output, in pixels.
+        background: [R, H, W, C], whose style is mixed in.
+        merge: μ in [0, 1]; the style is (1 - μ)·image + μ·background.
+
+    Returns:
+        The carrier with style vectors.
+    """
+    check_carrier(carrier, colorizer)
+
+    def vectors(picture: Tensor) -> list[Tensor]:
+        rgb = as_rgb(picture)
+        check_batches(len(carrier.tokens), len(rgb), ("reference", "image"))
+        y = size_embedding(*picture.shape[1:3], height, width)
+        tokens = tokens_of(clip_vision, rgb)[:, 1:]
+        return encode_latents(colorizer.style_encoder, vae, rgb, tokens, y, width, height)
+
+    style = vectors(image)
+    if background is not None and merge:
+        check_batches(len(image), len(background), ("image", "background"))
+        style = [(1 - merge) * s + merge * b for s, b in zip(style, vectors(background), strict=True)]
+    return carrier.with_style(tuple(style), background is not None, colorizer.checkpoint)
+
+
+def check_carrier(carrier: Carrier, colorizer: Colorizer) -> None:
+    """Refuse a carrier whose tokens or encodings belong to another checkpoint."""
+    carrier.check_checkpoint(colorizer.checkpoint, colorizer.context_channels, colorizer.file_name)
+
+
+def tokens_of(clip_vision: comfy.clip_vision.ClipVisionModel | None, picture: Tensor) -> Tensor:
+    """Encode pictures [R, H, W, 3] into tokens [R, 1 + N, D], a few at a time."""
+    if clip_vision is None:
+        raise ColorizeError(
+            "`clip_vision` is empty: this checkpoint holds no image tower. Load CLIP-ViT-H-14-laion2B-s32B-b79K "
+            "(models/clip_vision) with Load CLIP Vision and wire it in."
+        )
+    if not isinstance(getattr(clip_vision.model, "visual_projection", None), torch.nn.Module):
+        raise ColorizeError(
+            "`clip_vision` is an image tower without a projection (DINOv2 or SigLIP); expected a CLIP tower. Load "
+            "CLIP-ViT-H-14-laion2B-s32B-b79K (models/clip_vision) with Load CLIP Vision."
+        )
+    chunks = list(picture.split(CHUNK))
+    progress = comfy.utils.ProgressBar(len(chunks))
+    encoded = []
+    for chunk in chunks:
+        comfy.model_management.throw_exception_if_processing_interrupted()
+        encoded.append(encode_tokens(clip_vision, chunk))
+        progress.update(1)
+    return torch.cat(encoded)
+
+
+def encode_latents(
+    encoder: comfy.model_patcher.ModelPatcher,
+    vae: comfy.sd.VAE,
+    picture: Tensor,
+    context: Tensor,
+    y: Tensor,
+    width: int,
+    height: int,
+) -> list[Tensor]:
+    """Run a background or style encoder on pictures.
+
+    Args:
+        picture: [R, h, w, 3] in [0, 1]; resized to the output without keeping its proportions.
+        context: [R or 1, N, D], tokens. y: [1, 512].
+        width, height: the output in pixels, multiples of 8.
+
+    Returns:
+        What the encoder gives, one tensor an output block, with R rows (or as many as the context has).
+    """
+    check_output_size(width, height)
+    resized = F.interpolate(picture.movedim(-1, 1), size=(height, width), mode="bicubic").movedim(1, -1)
+    latent = vae.encode(resized) * LATENT_SCALE
+    if latent.shape[1] != encoder.model.in_channels:
+        raise ColorizeError(
+            f"`vae` makes latents of {latent.shape[1]} channels; expected {encoder.model.in_channels}. Wire the VAE of "
+            "the checkpoint loader, or another Stable Diffusion 1.x or 2.x VAE."
+        )
+    rows = max(len(latent), len(context))
+    latent, context = fit_rows(latent, rows), fit_rows(context, rows)
+    comfy.model_management.load_models_gpu([encoder], memory_required=memory_for(encoder, latent[:CHUNK]))
+    device, dtype = encoder.load_device, encoder.model.compute_dtype
+    blocks = len(encoder.model.input_blocks)
+    starts = range(0, rows, CHUNK)
+    advance = progress_and_cancel(blocks * len(starts))
+    outputs: list[list[Tensor]] = []
+    for start in starts:
+        batch = [t[start : start + CHUNK].to(device=device, dtype=dtype) for t in (latent, context)]
+        sizes = y.to(device=device, dtype=dtype).expand(len(batch[0]), -1)
+        encoded = encoder.model(*batch, sizes, on_block=lambda: next(advance))
+        outputs.append([o.to(comfy.model_management.intermediate_device()) for o in encoded])
+    return [torch.cat(parts) for parts in zip(*outputs, strict=True)]
+
+
+def memory_for(encoder: comfy.model_patcher.ModelPatcher, latent: Tensor) -> int:
+    """Estimate the bytes that encoding latents [B, 4, h, w] needs beside the weights: 32 maps of the model's width."""
+    positions = latent.shape[0] * latent.shape[2] * latent.shape[3]
+    size = comfy.model_management.dtype_size(encoder.model.compute_dtype)
+    return 32 * positions * encoder.model.model_channels * size
+
+
+def progress_and_cancel(steps: int) -> Iterator[None]:
+    """Move a progress bar one step each time it is advanced, and stop there when the user cancels."""
+    progress = comfy.utils.ProgressBar(steps)
+    while True:
+        comfy.model_management.throw_exception_if_processing_interrupted()
+        progress.update(1)
+        yield
+
+
+def check_output_size(width: int, height: int) -> None:
+    """Refuse sizes that the latent grid does not divide."""
+    if width < 8 or height < 8 or width % 8 or height % 8:
+        raise ColorizeError(f"`width`×`height` is {width}×{height}; expected multiples of 8, at least 8.")

@@ -1,0 +1,343 @@
+"""The patch: split cross-attention, background injection and style modulation on a clone of the MODEL.
+
+How a call of the UNet goes:
+
+    around_run       SAMPLER_SAMPLE wrapper    makes the `SamplingRun`, drops it when the run ends or is interrupted
+    around_unet      DIFFUSION_MODEL wrapper   makes the `UNetCall`: which rows are live, the regions, the window
+      time_embedding   emb_patch               style: scale and shift of every output block
+      before_attention attn2_patch             keeps the projections' inputs, narrows them to the rows that matter
+      attention        attn2 replace           split attention on projected tokens
+      before_concat    output_block_patch      style of the block before; background into the skip
+      (pre-hook)       on `out`                style of the last block
+
+Source: spec section 5.
+"""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import comfy.ldm.modules.attention
+import comfy.model_patcher
+import comfy.patcher_extension
+import torch
+from torch import Tensor
+
+from ..carrier import Carrier
+from ..regions import RegionIndex, check_masks_fit
+from ..settings import CROSS_ATTENTIONS, Settings
+from ..split_attention import Projected, split_attention, token_slices
+from ..split_lora import SIDES
+from ..style import modulate
+from .colorizer import Colorizer
+from .patch_hooks import Hook
+from .sampling_run import SamplingRun
+
+#: Where a run and a call keep their state in transformer options.
+RUN, CALL, INPUTS = "colorize_run", "colorize_call", "colorize_inputs"
+#: Key of our wrappers, so that a second Apply replaces the first.
+WRAPPER_KEY = "colorize"
+
+
+@dataclass
+class UNetCall:
+    """One call of the UNet.
+
+    Attributes:
+        run: constants of the run.
+        rows: B, all rows of the batch. images: pictures that each conditioning holds; row r is picture r % images.
+        live: rows whose context is not all zeros; the attention of the others is zero.
+        latent: (h, w) of the latent.
+        narrow: blocks in which nothing but ours looks at the attention's inputs, so that dead rows can be left out.
+        modulations: (scale, shift) of each output block; empty without style.
+    """
+
+    run: SamplingRun
+    rows: int
+    images: int
+    live: list[int]
+    latent: tuple[int, int]
+    narrow: frozenset[tuple[str, int]]
+    modulations: list[tuple[Tensor, Tensor]] = field(default_factory=list)
+
+    def by_picture(self, rows: Sequence[int], *counts: int) -> dict[tuple[int, ...], list[int]]:
+        """Group places in `rows` by picture, batches of `counts` pictures being repeated to the images of a run."""
+        groups: dict[tuple[int, ...], list[int]] = {}
+        for place, row in enumerate(rows):
+            groups.setdefault(tuple(row % self.images % count for count in counts), []).append(place)
+        return groups
+
+
+class ColorizePatch:
+    """Everything that Apply Colorization adds to a MODEL; holds no state of any run.
+
+    Args:
+        masks: one [B or 1, H, W] a character, on the CPU; empty for plain reference attention.
+        window: (largest, smallest) sigma in which the tokens count, used where a run's own model is not known.
+    """
+
+    def __init__(
+        self, carrier: Carrier, colorizer: Colorizer, masks: Sequence[Tensor], settings: Settings, window: tuple
+    ):
+        self.masks = tuple(masks)
+        self.settings = settings
+        self.window = window
+        self.tokens_per_region = carrier.tokens.shape[1]
+        self.features = carrier.background_features if masks else ()
+        self.style = carrier.style
+        self.background_path = colorizer.background_path
+        self.style_heads = colorizer.style
+
+    # --- installation ---
+
+    def install(self, model: comfy.model_patcher.ModelPatcher) -> None:
+        """Register with a MODEL, which must be a clone; only what is needed, in place of any earlier installation."""
+        remove_hooks(model.model_options["transformer_options"])
+        models = [self.background_path] * bool(self.features) + [self.style_heads] * bool(self.style)
+        scaled = any(level != 1.0 for level in self.settings.levels)
+        if self.masks or scaled:
+            model.set_model_attn2_patch(Hook(self.before_attention))
+            for name, number in CROSS_ATTENTIONS:
+                model.set_model_attn2_replace(Hook(self.attention), name, number)
+        if models:
+            model.set_model_output_block_patch(Hook(self.before_concat, models))
+        if self.style:
+            model.set_model_patch(Hook(self.time_embedding), "emb_patch")
+        if self.masks or scaled or models or not self.settings.whole_run:
+            kinds = comfy.patcher_extension.WrappersMP
+            for kind, wrapper in ((kinds.SAMPLER_SAMPLE, self.around_run), (kinds.DIFFUSION_MODEL, self.around_unet)):
+                # In the options themselves, so that they act wherever the other patches do.
+                comfy.patcher_extension.add_wrapper_with_key(
+                    kind, WRAPPER_KEY, Hook(wrapper), model.model_options, is_model_options=True
+                )
+
+    # --- around a run and a call ---
+
+    def around_run(self, executor, guider, sigmas, extra_args, *args, **kwargs):
+        """Keep the run's constants for as long as it lasts."""
+        run = SamplingRun(self.masks, self.settings.threshold)
+        sampling = guider.model_patcher.get_model_object("model_sampling")
+        run.window = sigma_window(sampling, self.settings)
+        for cond in itertools.chain.from_iterable(conds or () for conds in guider.conds.values()):
+            context = cond.get("model_conds", {}).get("c_crossattn")
+            if context is not None:
+                run.live[cond.get("uuid")] = bool(context.cond.any())
+        options = extra_args["model_options"]["transformer_options"]
+        options[RUN] = run
+        try:
+            return executor(guider, sigmas, extra_args, *args, **kwargs)
+        finally:
+            run.clear()
+            options.pop(RUN, None)
+
+    def around_unet(self, executor, x, timesteps, context, y, control, transformer_options, **kwargs):
+        """Prepare one call of the UNet, and modulate what comes before its last layers."""
+        run = transformer_options.get(RUN) or SamplingRun(self.masks, self.settings.threshold)
+        if not self.settings.whole_run and context is not None:
+            context = context * self.inside_window(run, transformer_options).to(context.dtype)
+        conditionings = transformer_options.get("uuids") or (None,)
+        call = UNetCall(
+            run=run,
+            rows=len(x),
+            images=len(x) // len(conditionings),
+            live=[r for r in range(len(x)) if run.live.get(conditionings[r * len(conditionings) // len(x)], True)],
+            latent=tuple(x.shape[-2:]),
+            narrow=self.narrow_blocks(transformer_options),
+        )
+        check_masks_fit(self.masks, call.images)
+        transformer_options[CALL] = call
+
+        def modulate_last(module, inputs):
+            return (modulate(inputs[0], *call.modulations[-1]), *inputs[1:]) if call.modulations else None
+
+        # The one place without a patch of ComfyUI's own: between the last block and `out`.
+        handle = executor.class_obj.out.register_forward_pre_hook(modulate_last) if self.style else None
+        try:
+            return executor(x, timesteps, context, y, control, transformer_options, **kwargs)
+        finally:
+            transformer_options.pop(CALL, None)
+            if handle is not None:
+                handle.remove()
+
+    def inside_window(self, run: SamplingRun, transformer_options: dict) -> Tensor | float:
+        """Return 1 where the tokens count at this step, 0 where not; on the device, without asking it."""
+        sigmas = transformer_options.get("sigmas")
+        if sigmas is None:
+            return torch.ones(())
+        largest, smallest = run.window or self.window
+        return ((sigmas[:1] <= largest) & (sigmas[:1] >= smallest)).view(1, 1, 1)
+
+    def narrow_blocks(self, transformer_options: dict) -> frozenset[tuple[str, int]]:
+        """Find the blocks in which the attention is ours alone: no other attn2 patch, our replacement in place."""
+        inputs = transformer_options.get("patches", {}).get("attn2_patch", ())
+        if len(inputs) != 1:
+            return frozenset()
+        replaced = transformer_options.get("patches_replace", {}).get("attn2", {})
+        return frozenset(
+            block for block in CROSS_ATTENTIONS if isinstance(replaced.get(block), Hook) and (*block, 0) not in replaced
+        )
+
+    # --- inside a call ---
+
+    def time_embedding(self, embedding: Tensor, model_channels: int, transformer_options: dict) -> Tensor:
+        """Work out the style's scales and shifts from the time embedding [B, 4C], which stays as it is."""
+        call: UNetCall = transformer_options[CALL]
+
+        def vectors() -> list[Tensor]:
+            pictures = [row % call.images for row in range(call.rows)]
+            return [s.to(embedding)[[p % len(s) for p in pictures]] for s in self.style]
+
+        key = ("style", call.rows, call.images, embedding.device, embedding.dtype)
+        style = call.run.once(key, vectors)
+        call.modulations = self.style_heads.model(style, embedding)
+        return embedding
+
+    def before_attention(self, x: Tensor, context: Tensor, value: Tensor, extra_options: dict):
+        """Keep the inputs of the projections for the LoRA, and leave out the rows whose result is known."""
+        call: UNetCall = extra_options[CALL]
+        if extra_options["block"] in call.narrow and len(call.live) < call.rows:
+            rows = row_index(call.live)
+            x, context, value = x[rows], context[rows], value[rows]
+        extra_options[INPUTS] = (x, context, value)
+        return x, context, value
+
+    def attention(self, q: Tensor, k: Tensor, v: Tensor, extra_options: dict) -> Tensor:
+        """Attend, region by region where there is a mask, and fill in zeros for the rows left out.
+
+        q [B or live rows, T, C], k and v [B or live rows, S, C] -> [B, T, C].
+        """
+        call: UNetCall = extra_options[CALL]
+        inputs = Projected(*extra_options[INPUTS], q, k, v)
+        if len(q) > len(call.live):
+            inputs = inputs.rows(row_index(call.live))
+        if self.masks:
+            result = self.split(call, inputs, extra_options)
+        else:
+            result = self.attend(inputs.q, inputs.k, inputs.v, extra_options)
+            result = result * self.settings.level(extra_options["block"])
+        if len(call.live) == call.rows:
+            return result
+        out = q.new_zeros(call.rows, *q.shape[1:])
+        out[row_index(call.live)] = result
+        return out
+
+    def split(self, call: UNetCall, inputs: Projected, extra_options: dict) -> Tensor:
+        """Attend by region, the live rows of each mask picture together."""
+        block = extra_options["block"]
+        size = feature_size(inputs.q.shape[1], call.latent, extra_options)
+        layouts = call.run.regions(call.latent, size, inputs.q.device)
+        tokens = token_slices(inputs.k.shape[1], len(self.masks) + 1, self.tokens_per_region)
+        strengths = [self.settings.level(block) * self.settings.foreground] * len(self.masks)
+        strengths.append(self.settings.level(block) * self.settings.background)
+
+        def attend_rows(part: Projected, layout: RegionIndex) -> Tensor:
+            return split_attention(
+                part,
+                layout,
+                tokens,
+                strengths,
+                lambda q, k, v: self.attend(q, k, v, extra_options),
+                lambda projection, region, x: self.lora(block, projection, region, x),
+                self.settings.merge,
+            )
+
+        if len(layouts) == 1:
+            return attend_rows(inputs, layouts[0])
+        out = torch.empty_like(inputs.q)
+        for (picture,), places in call.by_picture(call.live, len(layouts)).items():
+            rows = row_index(places)
+            out[rows] = attend_rows(inputs.rows(rows), layouts[picture])
+        return out
+
+    def lora(self, block: tuple[str, int], projection: str, region: int, x: Tensor) -> Tensor | None:
+        """Return the split LoRA's addition; there is one only where a background is injected."""
+        if not self.features:
+            return None
+        side = SIDES[1] if region == len(self.masks) else SIDES[0]
+        return self.background_path.model.lora.addition(block, projection, side, x)
+
+    @staticmethod
+    def attend(q: Tensor, k: Tensor, v: Tensor, extra_options: dict) -> Tensor:
+        """Attend with the kernel that ComfyUI has chosen."""
+        if not len(q):
+            return torch.empty_like(q)
+        attention = comfy.ldm.modules.attention.optimized_attention
+        precision = extra_options.get("attn_precision")
+        return attention(q, k, v, extra_options["n_heads"], attn_precision=precision, transformer_options=extra_options)
+
+    def before_concat(self, h: Tensor, skip: Tensor, transformer_options: dict) -> tuple[Tensor, Tensor]:
+        """Modulate the block before with its style, and inject the background into the skip.
+
+        h [B, c, h, w], skip [B, c', h, w].
+        """
+        call: UNetCall = transformer_options[CALL]
+        number = transformer_options["block"][1]
+        if call.modulations and number > 0:
+            h = modulate(h, *call.modulations[number - 1])
+        if self.features:
+            skip = self.inject(call, number, skip)
+        return h, skip
+
+    def inject(self, call: UNetCall, number: int, skip: Tensor) -> Tensor:
+        """Let the background's positions of a skip [B, c, h, w] look up the background features."""
+        block = self.background_path.model.injection.warp_modules[number]
+        layouts = call.run.regions(call.latent, tuple(skip.shape[-2:]), skip.device)
+        features = self.features[number]
+
+        def keys_values() -> tuple[Tensor, Tensor]:
+            return block.keys_values(features.to(skip))
+
+        keys, values = call.run.once(("injection", number, skip.device, skip.dtype), keys_values)
+        tokens = skip.flatten(2).transpose(1, 2)  # [B, c, h, w] -> [B, h·w, c]
+        out = tokens.clone(memory_format=torch.contiguous_format)
+        for (picture, source), places in call.by_picture(range(call.rows), len(layouts), len(features)).items():
+            rows, background = row_index(places), layouts[picture].positions[-1]
+            if background is not None and not len(background):
+                continue
+            part = tokens[rows] if background is None else tokens[rows].index_select(1, background)
+            k, v = (t[source].expand(len(part), -1, -1) for t in (keys, values))
+            part = block(part, k, v, comfy.ldm.modules.attention.optimized_attention)
+            if background is None:
+                out[rows] = part
+            else:
+                out[rows] = out[rows].index_copy(1, background, part)
+        return out.transpose(1, 2).unflatten(2, skip.shape[-2:])
+
+
+# --- functions of the patch ---
+
+
+def remove_hooks(transformer_options: dict) -> None:
+    """Take out what an earlier Apply Colorization put into a clone's options; other packs' patches stay."""
+    for patches in transformer_options.get("patches", {}).values():
+        patches[:] = [patch for patch in patches if not isinstance(patch, Hook)]
+    for replacements in transformer_options.get("patches_replace", {}).values():
+        for block in [block for block, patch in replacements.items() if isinstance(patch, Hook)]:
+            del replacements[block]
+    for wrappers in transformer_options.get("wrappers", {}).values():
+        wrappers.pop(WRAPPER_KEY, None)
+
+
+def sigma_window(model_sampling, settings: Settings) -> tuple[float, float]:
+    """Turn the window's fractions of the sampling into (largest, smallest) sigma, as Apply ControlNet does."""
+    return model_sampling.percent_to_sigma(settings.start), model_sampling.percent_to_sigma(settings.end)
+
+
+def row_index(rows: Sequence[int]) -> slice | list[int]:
+    """Index some rows of a batch; as a slice where they are evenly spaced, which costs no copy to the device."""
+    if not rows:
+        return slice(0, 0)
+    step = rows[1] - rows[0] if len(rows) > 1 else 1
+    even = all(b - a == step for a, b in itertools.pairwise(rows))
+    return slice(rows[0], rows[-1] + 1, step) if even else list(rows)
+
+
+def feature_size(tokens: int, latent: tuple[int, int], extra_options: dict) -> tuple[int, int]:
+    """Return (h, w) of the feature map that an attention of `tokens` queries works on."""
+    shape = extra_options.get("activations_shape")
+    if shape and shape[-2] * shape[-1] == tokens:
+        return shape[-2], shape[-1]
+    height, width = latent
+    while height * width > tokens:
+        height, width = (height + 1) // 2, (width + 1) // 2
+    return height, width
