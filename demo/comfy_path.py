@@ -1,0 +1,39 @@
+"""Make a real ComfyUI and the pack's mathematics importable for the scripts in this folder.
+
+`COMFYUI_PATH` names the ComfyUI; without it the one that `make setup` unpacks is used. The checkout itself is never
+put on sys.path: its `nodes` would hide ComfyUI's.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from pathlib import Path
+from types import ModuleType
+
+DEMO = Path(__file__).resolve().parent
+ROOT = DEMO.parent
+PACK = "colorizediffusion"
+
+
+def import_comfyui(*arguments: str) -> Path:
+    """Put ComfyUI on sys.path and let it read these command line arguments; `colorizediffusion.colorize_core` imports.
+
+    Returns:
+        ComfyUI's folder.
+    """
+    comfyui = Path(os.environ.get("COMFYUI_PATH") or ROOT / ".host" / "ComfyUI").resolve()
+    if not (comfyui / "main.py").is_file():
+        raise SystemExit(f"No ComfyUI in {comfyui}: run 'make setup', or set COMFYUI_PATH to yours.")
+    sys.path.insert(0, str(comfyui))
+    argv, sys.argv = sys.argv, ["main.py", "--cpu", *arguments]
+    try:
+        importlib.import_module("comfy.options").enable_args_parsing()
+        importlib.import_module("comfy.cli_args")
+    finally:
+        sys.argv = argv
+    bare = ModuleType(PACK)
+    bare.__path__ = [str(ROOT)]
+    sys.modules.setdefault(PACK, bare)
+    return comfyui

@@ -1,0 +1,70 @@
+"""The last two stages: background injection with split LoRA, then style."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from model import CHANNELS, Conditions, DemoModel
+from stages import COLOURS, v_loss
+
+PROBED = range(3, 12)
+"""Output blocks whose injection is asked for the background at its place, by a throw-away layer each."""
+
+
+class BackgroundStage(nn.Module):
+    """Stage 4: background encoder, injection and split LoRA, together with the UNet.
+
+    A frozen UNet learns nothing from injection, so it goes on learning here. Each injected skip also answers, through a throw-away
+    layer, what the background's latent is at its place: that teaches the injection to look things up by place.
+    """
+
+    def __init__(self, model: DemoModel) -> None:
+        super().__init__()
+        self.model = model
+        self.probes = nn.ModuleList(nn.Conv2d(CHANNELS, 16, 1) for _ in PROBED)
+
+    def forward(self, batch: tuple[Tensor, ...], x: Tensor, v: Tensor) -> Tensor:
+        lines, mask, references, behind, split, keep, timesteps, inject, latent, sizes, blind, own_tokens = batch
+        model = self.model
+        tokens = model.tower(torch.cat([references, behind]))
+        front, back = tokens.chunk(2)
+        features = model.background(latent, torch.where(own_tokens[:, None, None], back, front), sizes)
+        context = torch.cat([front, back * blind[:, None, None]], dim=1) * keep[:, None, None]
+        hints = [hint.repeat_interleave(COLOURS, dim=0) for hint in model.sketch(lines)]
+        given = Conditions(context, hints, mask, split, inject, features)
+        predicted, injected = model.denoise(x, timesteps, given)
+        return v_loss(predicted, v, mask) + 0.3 * self._probe(injected, latent, inject)
+
+    def _probe(self, injected: list[Tensor], latent: Tensor, inject: Tensor) -> Tensor:
+        """Mean squared error of the probes on a 2× finer grid than their block's, for rows with injection."""
+        total = torch.zeros(())
+        for probe, number in zip(self.probes, PROBED, strict=True):
+            answer = F.pixel_shuffle(probe(injected[number]), 2)
+            side = min(answer.shape[-1], latent.shape[-1])
+            error = F.adaptive_avg_pool2d(answer.float(), side) - F.adaptive_avg_pool2d(latent, side)
+            total = total + (error.square().mean(dim=(1, 2, 3)) * inject).sum() / inject.sum().clamp(min=1)
+        return total / len(PROBED)
+
+
+class StyleStage(nn.Module):
+    """Stage 5: style encoder and style modulation; all else is kept as it is."""
+
+    def __init__(self, model: DemoModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, batch: tuple[Tensor, ...], x: Tensor, v: Tensor) -> Tensor:
+        lines, mask, references, behind, split, keep, timesteps, inject, latent, sizes, style_latent, style_sizes = (
+            batch
+        )
+        model = self.model
+        with torch.no_grad():
+            front, back = model.tower(torch.cat([references, behind])).chunk(2)
+            features = model.background(latent, back, sizes)
+            hints = [hint.repeat_interleave(COLOURS, dim=0) for hint in model.sketch(lines)]
+        style = model.style(style_latent, front, style_sizes)
+        context = torch.cat([front, back], dim=1) * keep[:, None, None]
+        given = Conditions(context, hints, mask, split, inject, features, style)
+        return v_loss(model.denoise(x, timesteps, given)[0], v, mask)

@@ -1,0 +1,198 @@
+"""Train the demonstration model from nothing: python demo/train.py
+
+Stages, each resumable (run the same command again): vae, tower, base, background, style; after the last the checkpoint file
+is written. States, losses.json and losses.png go to demo/.state. README.md says what each stage learns.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import itertools
+import logging
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from comfy_path import DEMO, import_comfyui
+from loop import Recipe, train
+
+STATE = DEMO / ".state"
+CHECKPOINT = DEMO / "colorize-demo.safetensors"
+
+RECIPES = {
+    "vae": Recipe(steps=650, rate=6e-4, seed=1, warmup=60, decay=0.99),
+    "tower": Recipe(steps=900, rate=1.5e-3, seed=2, decay=0.99),
+    "base": Recipe(steps=2200, rate=1.2e-3, seed=3),
+    "background": Recipe(steps=1300, rate=1.0e-3, seed=4),
+    "style": Recipe(steps=450, rate=1.5e-3, seed=5, decay=0.99),
+}
+
+FIGURES, BACKDROPS = 1800, 3500
+
+
+class Trainer:
+    """The model with its autoencoder, and what each stage needs of both."""
+
+    def __init__(self, eager: bool) -> None:
+        import autoencoder
+        from dataset import build_pools
+
+        self.compiled = not eager
+        torch.manual_seed(0)
+        self.pools = build_pools(FIGURES, BACKDROPS)
+        self.vae = autoencoder.build()
+
+    def vae_stage(self) -> None:
+        import autoencoder
+        from model import DemoModel
+        from stages import ANSWERS
+
+        autoencoder.train_autoencoder(self.vae, self.pools, RECIPES["vae"], STATE, self.compiled)
+        self.vae.requires_grad_(False)
+        if self.compiled:
+            self.vae.encoder.compile(dynamic=False)
+        torch.manual_seed(1)
+        self.model = DemoModel()
+        self.head = nn.Linear(self.model.tower.proj.shape[1], ANSWERS)
+
+    def _call(self, module: nn.Module):
+        forward = torch.compile(module, dynamic=False) if self.compiled else module
+
+        def call(*tensors) -> Tensor:
+            with torch.autocast("cpu", torch.bfloat16, enabled=self.compiled):
+                return forward(*tensors)
+
+        return call
+
+    def tower_stage(self) -> None:
+        from stages import TowerStage, tower_batch
+
+        stage = TowerStage(self.model, self.head)
+        call = self._call(stage)
+        train(
+            "tower",
+            stage,
+            stage.parameters(),
+            lambda rng, step: call(*tower_batch(self.pools, rng)),
+            RECIPES["tower"],
+            STATE,
+        )
+
+    def _encode(self, pictures: Tensor) -> Tensor:
+        from autoencoder import encode
+
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.compiled):
+            return encode(self.vae, pictures)
+
+    def _targets(self, name: str, seed: int, styled: bool) -> tuple[list, Tensor]:
+        """Return the targets and their latents, encoded once."""
+        from stages import draw_targets, paint
+
+        targets = draw_targets(self.pools, seed, styled)
+        file = STATE / f"{name}-latents.pt"
+        if file.is_file():
+            return targets, torch.load(file, weights_only=True)
+        batches = [targets[start : start + 48] for start in range(0, len(targets), 48)]
+        latents = torch.cat([self._encode(paint(self.pools, batch)) for batch in tqdm(batches, f"{name} latents")])
+        torch.save(latents, file)
+        return targets, latents
+
+    def base_stage(self) -> None:
+        from stages import SCHEDULE, BaseStage, diffusion_batch
+
+        targets, latents = self._targets("base", 3, styled=False)
+        stage = BaseStage(self.model, self.head)
+        call = self._call(stage)
+
+        def loss(rng: np.random.Generator, step: int) -> Tensor:
+            b = diffusion_batch(self.pools, targets, latents, rng, injection=False)
+            x, v = SCHEDULE.noised(b.latents, b.timesteps)
+            return call(
+                (b.lines, b.mask, b.references, b.behind, b.split, b.keep, b.timesteps, b.reference_answers), x, v
+            )
+
+        parts = (self.model.unet, self.model.sketch, self.model.tower, self.head)
+        parameters = itertools.chain.from_iterable(part.parameters() for part in parts)
+        train("base", stage, parameters, loss, RECIPES["base"], STATE)
+
+    def background_stage(self) -> None:
+        from injection_stages import BackgroundStage
+        from stages import ROWS, SCHEDULE, diffusion_batch, random_sizes
+
+        targets, latents = self._targets("base", 3, styled=False)
+        stage = BackgroundStage(self.model)
+        call = self._call(stage)
+
+        def loss(rng: np.random.Generator, step: int) -> Tensor:
+            b = diffusion_batch(self.pools, targets, latents, rng, injection=True)
+            x, v = SCHEDULE.noised(b.latents, b.timesteps)
+            rows = b.inject > 0
+            latent = torch.zeros_like(b.latents)
+            latent[rows] = self._encode(b.behind_pictures[rows])
+            blind = torch.from_numpy(rng.random(ROWS) >= 0.25).float().maximum(1 - b.inject)
+            own_tokens = torch.from_numpy(rng.random(ROWS) < 0.7)
+            sizes = random_sizes(rng, ROWS)
+            common = (b.lines, b.mask, b.references, b.behind, b.split, b.keep, b.timesteps, b.inject)
+            return call((*common, latent, sizes, blind, own_tokens), x, v)
+
+        model = self.model
+        parts = (model.unet, model.background, model.injection, model.lora, stage.probes)
+        parameters = itertools.chain.from_iterable(part.parameters() for part in parts)
+        for part in (model.sketch, model.tower):
+            part.requires_grad_(False)
+        train("background", stage, parameters, loss, RECIPES["background"], STATE)
+
+    def style_stage(self) -> None:
+        from injection_stages import StyleStage
+        from stages import ROWS, SCHEDULE, diffusion_batch, random_sizes
+
+        targets, latents = self._targets("style", 5, styled=True)
+        model = self.model
+        model.requires_grad_(False)
+        for part in (model.style, model.modulation):
+            part.requires_grad_(True)
+        stage = StyleStage(model)
+        call = self._call(stage)
+
+        def loss(rng: np.random.Generator, step: int) -> Tensor:
+            b = diffusion_batch(self.pools, targets, latents, rng, injection=True, styled=True)
+            x, v = SCHEDULE.noised(b.latents, b.timesteps)
+            latent, style_latent = self._encode(torch.cat([b.behind_pictures, b.reference_pictures])).chunk(2)
+            common = (b.lines, b.mask, b.references, b.behind, b.split, b.keep, b.timesteps, b.inject)
+            return call((*common, latent, random_sizes(rng, ROWS), style_latent, random_sizes(rng, ROWS)), x, v)
+
+        parameters = itertools.chain(model.style.parameters(), model.modulation.parameters())
+        train("style", stage, parameters, loss, RECIPES["style"], STATE)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--until", default="style", choices=list(RECIPES), help="stop after this stage")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument(
+        "--eager", action="store_true", help="float32 without torch.compile: slower, no compiler needed"
+    )
+    parser.add_argument("--short", type=float, default=1.0, help="share of each stage's steps, for a trial")
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    import_comfyui("--use-pytorch-cross-attention")
+    torch.set_num_threads(arguments.threads)
+    STATE.mkdir(exist_ok=True)
+    for name, recipe in RECIPES.items():
+        RECIPES[name] = dataclasses.replace(recipe, steps=max(2, round(recipe.steps * arguments.short)))
+    trainer = Trainer(arguments.eager)
+    for name in RECIPES:
+        getattr(trainer, f"{name}_stage")()
+        if name == arguments.until:
+            break
+    import export
+
+    export.write(trainer.model, trainer.vae, CHECKPOINT)
+    logging.info("wrote %s, %.1f MB", CHECKPOINT, CHECKPOINT.stat().st_size / 1e6)
+
+
+if __name__ == "__main__":
+    main()
