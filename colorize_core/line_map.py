@@ -1,5 +1,7 @@
 """From a drawing to a line map: white lines on black, which is what the sketch encoder takes."""
 
+import logging
+
 import torch
 
 from .blur import gaussian_blur
@@ -10,6 +12,9 @@ from .pictures import as_grey, as_rgb
 
 # The paper that transparent parts are laid on, by the kind of drawing.
 PAPER = {"dark_on_light": 1.0, "light_on_dark": 0.0, "pencil": 1.0}
+
+#: Mean of a line map above which it is taken for a negative.
+MOSTLY_WHITE = 0.6
 
 # Source: spec section 7, standard line art. The published blur works on floats, where the kernel reaches four
 # standard deviations.
@@ -84,5 +89,7 @@ def prepare_line_map(
         rgb, clear = fit_batch(rgb, clear, ("image", "transparency"))
         rgb = torch.lerp(rgb, torch.full_like(rgb, paper), clear[..., None])
     box = fit_box(rgb.shape[1], rgb.shape[2], height, width)
-    line_map = LINES[lines](resize_into(rgb, box))[..., None].expand(-1, -1, -1, 3)
-    return pad_to_canvas(line_map, box, blank=0.0), box
+    line_map = LINES[lines](resize_into(rgb, box))
+    if line_map.mean() > MOSTLY_WHITE:
+        logging.warning("The line map is mostly white, lines = %s does not seem to fit this drawing.", lines)
+    return pad_to_canvas(line_map[..., None].expand(-1, -1, -1, 3), box, blank=0.0), box

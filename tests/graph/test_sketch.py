@@ -74,6 +74,25 @@ def test_polarity(pack):
     assert torch.equal(from_dark, 1 - drawing) and torch.equal(from_light, 1 - drawing)
 
 
+def test_a_negative_is_told_in_the_log(pack, caplog):
+    drawing = torch.ones(1, 64, 64, 3)
+    pack.run("ColorizePrepareSketch", image=drawing, width=64, height=64, lines="dark_on_light")
+    assert "mostly white" not in caplog.text
+    pack.run("ColorizePrepareSketch", image=drawing, width=64, height=64, lines="light_on_dark")
+    assert "mostly white" in caplog.text
+
+
+@pytest.mark.parametrize("lines", LINES)
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_and_any_layout_are_taken(pack, lines, dtype):
+    drawing = torch.rand(1, 3, 40, 50).movedim(1, -1)
+    settings = {"width": 64, "height": 64, "lines": lines}
+    line_map, _ = pack.run("ColorizePrepareSketch", image=drawing.to(dtype), **settings)
+    expected, _ = pack.run("ColorizePrepareSketch", image=drawing.to(dtype).float().contiguous(), **settings)
+    assert line_map.dtype == torch.float32
+    assert torch.equal(line_map, expected)
+
+
 @pytest.mark.parametrize("lines", ["dark_on_light", "pencil"])
 def test_transparent_parts_are_paper(pack, lines):
     """The colour under transparent pixels is black in most files; it must not come out as a line."""
