@@ -90,6 +90,10 @@ def prepare_line_map(
         rgb = torch.lerp(rgb, torch.full_like(rgb, paper), clear[..., None])
     box = fit_box(rgb.shape[1], rgb.shape[2], height, width)
     line_map = LINES[lines](resize_into(rgb, box))
-    if line_map.mean() > MOSTLY_WHITE:
-        logging.warning("The line map is mostly white, lines = %s does not seem to fit this drawing.", lines)
     return pad_to_canvas(line_map[..., None].expand(-1, -1, -1, 3), box, blank=0.0), box
+
+
+def warn_of_negative(line_map: torch.Tensor, lines: str) -> None:
+    """Say in the log when a line map looks like a negative, because another kind of drawing was chosen."""
+    if line_map.mean() > MOSTLY_WHITE:
+        logging.warning("The line map is mostly white: lines = %s does not seem to fit this drawing.", lines)

@@ -106,21 +106,33 @@ def unite(masks: torch.Tensor) -> torch.Tensor:
     return masks.amax(dim=0, keepdim=True)
 
 
-def merge_masks(mask_a: torch.Tensor, mask_b: torch.Tensor, mode: str = "union", weight: float = 0.5) -> torch.Tensor:
+def merge_masks(
+    mask_a: torch.Tensor,
+    mask_b: torch.Tensor | None,
+    mode: str = "union",
+    weight: float = 0.5,
+    merge_batch: bool = False,
+) -> torch.Tensor:
     """Combine two masks pixel by pixel.
 
     Args:
         mask_a: [B or 1, H, W] in [0, 1]; its size is the size of the result.
-        mask_b: [B or 1, H', W'] in [0, 1], brought to the size of `mask_a`.
+        mask_b: [B or 1, H', W'] in [0, 1], brought to the size of `mask_a`; None leaves `mask_a` alone.
         mode: a name from `MERGES`.
         weight: share of `mask_b` in a blend, in [0, 1].
+        merge_batch: the masks of a batch are the characters of one picture and are united first.
 
     Returns:
         [B, H, W] in [0, 1].
     """
     if mode not in MERGES:
         raise ColorizeError(f"`mode` is {mode!r}, expected one of {', '.join(MERGES)}.")
-    mask_b = fit_mask(mask_b, *mask_a.shape[-2:]).to(mask_a.device)
+    mask_a = checked_mask(mask_a, "mask_a")
+    mask_a = unite(mask_a) if merge_batch else mask_a
+    if mask_b is None:
+        return mask_a
+    mask_b = checked_mask(mask_b, "mask_b")
+    mask_b = fit_mask(unite(mask_b) if merge_batch else mask_b, *mask_a.shape[-2:]).to(mask_a.device)
     mask_a, mask_b = fit_batch(mask_a, mask_b, ("mask_a", "mask_b"))
     return MERGES[mode](mask_a, mask_b, weight)
 

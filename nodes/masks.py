@@ -3,7 +3,8 @@
 from comfy_api.latest import io
 
 from ..colorize_core.bleaching import WHITEN, bleach
-from ..colorize_core.masks import GROWTHS, MERGES, checked_mask, feather_mask, grow_mask, merge_masks, unite
+from ..colorize_core.host.frames import grow_and_feather
+from ..colorize_core.masks import GROWTHS, MERGES, merge_masks
 
 
 class ColorizeMergeMasks(io.ComfyNode):
@@ -79,13 +80,8 @@ class ColorizeMergeMasks(io.ComfyNode):
     def execute(
         cls, mask_a, mode, weight, grow, feather, mask_b=None, grow_shape="disc", merge_batch=False
     ) -> io.NodeOutput:
-        merged = checked_mask(mask_a, "mask_a")
-        other = None if mask_b is None else checked_mask(mask_b, "mask_b")
-        if merge_batch:
-            merged, other = unite(merged), None if other is None else unite(other)
-        if other is not None:
-            merged = merge_masks(merged, other, mode, weight)
-        return io.NodeOutput(feather_mask(grow_mask(merged, grow, grow_shape), feather))
+        merged = merge_masks(mask_a, mask_b, mode, weight, merge_batch)
+        return io.NodeOutput(grow_and_feather(merged, grow, grow_shape, feather))
 
 
 class ColorizeBleach(io.ComfyNode):

@@ -2,7 +2,7 @@
 
 from comfy_api.latest import io, ui
 
-from ..colorize_core.host.region_sheets import preview_batch
+from ..colorize_core.host.frames import preview_batch
 
 
 class ColorizePreviewRegions(io.ComfyNode):

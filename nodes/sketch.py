@@ -2,8 +2,9 @@
 
 from comfy_api.latest import io
 
+from ..colorize_core.host.frames import prepare_line_maps
 from ..colorize_core.letterbox import crop_to_box
-from ..colorize_core.line_map import LINES, prepare_line_map
+from ..colorize_core.line_map import LINES
 from ..colorize_core.pictures import checked_picture
 from . import sockets
 
@@ -61,7 +62,7 @@ class ColorizePrepareSketch(io.ComfyNode):
 
     @classmethod
     def execute(cls, image, width, height, lines, transparency=None) -> io.NodeOutput:
-        return io.NodeOutput(*prepare_line_map(image, width, height, lines, transparency))
+        return io.NodeOutput(*prepare_line_maps(image, width, height, lines, transparency))
 
 
 class ColorizeCropToBox(io.ComfyNode):

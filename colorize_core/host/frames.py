@@ -1,9 +1,16 @@
-"""Batches worked through frame by frame."""
+"""Batches worked through frame by frame: what takes a moment for one picture takes minutes for an animation."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import comfy.model_management
 import comfy.utils
+import torch
+
+from ..letterbox import Box
+from ..line_map import prepare_line_map, warn_of_negative
+from ..masks import checked_mask, feather_mask, fit_batch, grow_mask
+from ..pictures import checked_picture
+from ..region_preview import preview_regions
 
 
 def each_frame(count: int) -> Iterator[int]:
@@ -13,3 +20,57 @@ def each_frame(count: int) -> Iterator[int]:
         comfy.model_management.throw_exception_if_processing_interrupted()
         yield index
         progress.update(1)
+
+
+def map_frames(function: Callable[..., torch.Tensor], *batches: torch.Tensor) -> torch.Tensor:
+    """Apply a function to the frames of batches, one of each at a time, and join the results.
+
+    Args:
+        function: takes one [1, …] of each batch, gives [1, …].
+        batches: [B, …], all with the same B, at least 1.
+    """
+    frames = range(len(batches[0]))
+    return torch.cat([function(*(batch[index, None] for batch in batches)) for index in each_frame(len(frames))])
+
+
+def grow_and_feather(masks: torch.Tensor, grow: int, shape: str, feather: int) -> torch.Tensor:
+    """Move the edge of masks [B, H, W] by `grow` pixels, then soften it over `feather` pixels."""
+    if grow == 0 and feather == 0:
+        return masks
+    return map_frames(lambda mask: feather_mask(grow_mask(mask, grow, shape), feather), masks)
+
+
+def prepare_line_maps(
+    drawings: torch.Tensor, width: int, height: int, lines: str, transparency: torch.Tensor | None = None
+) -> tuple[torch.Tensor, Box]:
+    """Turn drawings [B, H, W, C] into line maps [B, height, width, 3]; see `prepare_line_map`."""
+    drawings = checked_picture(drawings)
+    batches = [drawings]
+    if transparency is not None:
+        batches = list(fit_batch(drawings, checked_mask(transparency, "transparency"), ("image", "transparency")))
+    boxes: list[Box] = []
+
+    def prepare(drawing: torch.Tensor, clear: torch.Tensor | None = None) -> torch.Tensor:
+        line_map, box = prepare_line_map(drawing, width, height, lines, clear)
+        boxes.append(box)
+        return line_map
+
+    line_maps = map_frames(prepare, *batches)
+    warn_of_negative(line_maps, lines)
+    return line_maps, boxes[0]
+
+
+def preview_batch(image: torch.Tensor, mask: torch.Tensor, width: int, height: int, threshold: float) -> torch.Tensor:
+    """Draw one sheet for each picture of a batch.
+
+    Args:
+        image: [B or 1, H, W, C] in [0, 1].
+        mask: [B or 1, H', W'] in [0, 1], 1 = character.
+        width, height: the output's size in pixels.
+        threshold: the split's own.
+
+    Returns:
+        [B, sheet height, sheet width, 3] in [0, 1].
+    """
+    image, mask = fit_batch(checked_picture(image), checked_mask(mask), ("image", "mask"))
+    return map_frames(lambda frame, region: preview_regions(frame, [region], height, width, threshold), image, mask)

@@ -11,9 +11,8 @@ from torch import nn
 
 from ..checkpoint import check_complete
 from ..errors import ColorizeError
-from .frames import each_frame
+from .frames import map_frames
 from .loading import patcher_for, read_file, takes_weights_as_they_are
-
 
 #: (the network, one frame [1, H, W, C] on the network's device, float32) -> [1, …].
 OneFrame = Callable[[Callable[[torch.Tensor], torch.Tensor], torch.Tensor], torch.Tensor]
@@ -50,9 +49,7 @@ class ImageNetwork:
     patcher: comfy.model_patcher.ModelPatcher
     dtype: torch.dtype
 
-    def run_frames(
-        self, frames: torch.Tensor, pixels: int, one_frame: OneFrame
-    ) -> torch.Tensor:
+    def run_frames(self, frames: torch.Tensor, pixels: int, one_frame: OneFrame) -> torch.Tensor:
         """Run the network over the frames of a batch, with a progress bar, until the user cancels.
 
         Args:
@@ -65,12 +62,13 @@ class ImageNetwork:
         """
         memory = pixels * self.family.floats_per_pixel * self.dtype.itemsize
         comfy.model_management.load_models_gpu([self.patcher], memory_required=memory)
-        results = []
-        for index in each_frame(len(frames)):
+        results_device = comfy.model_management.intermediate_device()
+
+        def run(frame: torch.Tensor) -> torch.Tensor:
             with torch.no_grad():
-                result = one_frame(self._apply, frames[index : index + 1].to(self.patcher.load_device))
-            results.append(result.float().to(comfy.model_management.intermediate_device()))
-        return torch.cat(results)
+                return one_frame(self._apply, frame.to(self.patcher.load_device)).float().to(results_device)
+
+        return map_frames(run, frames)
 
     def _apply(self, x: torch.Tensor) -> torch.Tensor:
         """Run the network alone, in its own dtype; float32 in and out."""
@@ -100,9 +98,10 @@ def load_image_network(path: str, file_name: str, family: Family) -> ImageNetwor
     offload = comfy.model_management.unet_offload_device()
     network = family.build(operations=comfy.ops.manual_cast, device=offload, dtype=dtype).eval()
     check_complete(family.name, file_name, network.state_dict(), weights)
-    for block in network.children():
+    for layer in network.modules():
         # A frame takes seconds on a CPU, so a cancelled run does not wait for its end.
-        block.register_forward_pre_hook(_stop_when_cancelled)
+        if isinstance(layer, nn.Conv2d):
+            layer.register_forward_pre_hook(_stop_when_cancelled)
     patcher = patcher_for(network)
     weights = {key: value.to(dtype) for key, value in weights.items()}
     network.load_state_dict(weights, assign=takes_weights_as_they_are(patcher))

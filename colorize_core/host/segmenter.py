@@ -48,7 +48,8 @@ def segment_character(
         [B, H, W] in [0, 1], or [B, canvas_height, canvas_width].
     """
     rgb = as_rgb(image, PAPER.get(kind, 1.0))
-    masks = segmenter.run_frames(
-        rgb, pixels=size * size, one_frame=lambda network, frame: segment_frame(network, frame, kind, size, box)
+    return segmenter.run_frames(
+        rgb,
+        pixels=size * size,
+        one_frame=lambda network, frame: grow_mask(segment_frame(network, frame, kind, size, box), grow, "square"),
     )
-    return grow_mask(masks, grow, shape="square")

@@ -112,6 +112,17 @@ def test_a_batch_reports_progress_and_can_be_cancelled(pack, segmenter):
     assert reports[-1] == (2, 5)
 
 
+def test_a_single_frame_can_be_cancelled_midway(pack, segmenter):
+    import comfy.model_management
+
+    comfy.model_management.interrupt_current_processing(True)
+    try:
+        with pytest.raises(comfy.model_management.InterruptProcessingException):
+            segmenter.patcher.model(torch.zeros(1, 3, 64, 64))
+    finally:
+        comfy.model_management.interrupt_current_processing(False)
+
+
 def test_older_files_with_prefixed_names_load(pack, segmenter_files, segmenter):
     (older,) = pack.run("ColorizeSegmenterLoader", model_name="sketch-segment.safetensors")
     image = torch.rand(1, 40, 40, 3)
