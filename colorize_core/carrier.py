@@ -3,12 +3,28 @@
 Source: spec section 6.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
 from .errors import ColorizeError
+
+
+@dataclass(frozen=True)
+class Region:
+    """A character of the drawing.
+
+    Attributes:
+        tokens: [R, N, D], of the character's own reference.
+        mask: [B or 1, H, W] in [0, 1], 1 = this character in the drawing.
+        strength: factor on its attention's result.
+    """
+
+    tokens: Tensor
+    mask: Tensor
+    strength: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -26,6 +42,7 @@ class Carrier:
         style: one [R, 2c_i] an output block; empty without a style.
         style_has_background: whether a background picture went into the style, which changes how a background that
             is encoded later is encoded.
+        regions: further characters, each with its own reference and mask.
     """
 
     tokens: Tensor
@@ -35,6 +52,7 @@ class Carrier:
     background_features: tuple[Tensor, ...] = field(default=())
     style: tuple[Tensor, ...] = field(default=())
     style_has_background: bool = False
+    regions: tuple[Region, ...] = field(default=())
 
     @property
     def has_background(self) -> bool:
@@ -54,18 +72,37 @@ class Carrier:
         """Return a carrier that has this style, in place of any former one."""
         return replace(self, style=style, style_has_background=has_background, checkpoint=self._same(checkpoint))
 
-    def context(self, split: bool) -> Tensor:
+    def with_region(self, other: "Carrier", mask: Tensor, strength: float = 1.0) -> "Carrier":
+        """Return a carrier with one more character, that has the reference of another carrier."""
+        if other.tokens.shape[1:] != self.tokens.shape[1:]:
+            raise ColorizeError(
+                f"The region's tokens are {list(other.tokens.shape[1:])}, the carrier's "
+                f"{list(self.tokens.shape[1:])}: wire one and the same CLIP_VISION into every Encode Reference."
+            )
+        return replace(self, regions=(*self.regions, Region(other.tokens, mask, strength), *other.regions))
+
+    def characters(self, mask: Tensor | None) -> list[Region]:
+        """List the characters of the drawing: the carrier's own where it has a mask, then the added ones."""
+        return [*([] if mask is None else [Region(self.tokens, mask)]), *self.regions]
+
+    def context(self, regions: Sequence[Region]) -> Tensor:
         """Return the UNet's cross-attention context.
 
         Args:
-            split: reference ‖ background tokens [R, 2N, D] (the reference's twice without a background), else the
-                reference's alone [R, N, D].
+            regions: the drawing's characters, from `characters`.
+
+        Returns:
+            [R, (len(regions) + 1)·N, D]: the tokens of each character, then the background's (the reference's own
+            where there is no background); without characters the reference's alone, [R, N, D].
         """
-        if not split:
+        if not regions:
             return self.tokens
         background = self.tokens if self.background_tokens is None else self.background_tokens
-        rows = max(len(self.tokens), len(background))
-        return torch.cat([fit_rows(self.tokens, rows), fit_rows(background, rows)], dim=1)
+        parts = [*(region.tokens for region in regions), background]
+        rows = max(len(part) for part in parts)
+        for part in parts:
+            check_batches(len(part), rows, ("reference", "region"))
+        return torch.cat([fit_rows(part, rows) for part in parts], dim=1)
 
     def check_checkpoint(self, checkpoint: str, channels: int, file_name: str) -> None:
         """Refuse a colorizer that this carrier does not belong to.

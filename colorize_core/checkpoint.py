@@ -48,29 +48,42 @@ PREFIXES = (
 #: Keys that some trainers save and that no part needs.
 IGNORED_PREFIXES = ("model_ema.", "loss.", "first_stage_model.loss.", "cond_stage_model.visual.model.logit_scale")
 
-#: What else a file may be: name, keys of which each must appear (as a part of some key), what to do.
+_LORA = "Load it with Load LoRA, on the MODEL that this node gives."
+_CHECKPOINT = "Load it with Load Checkpoint."
+_DIFFUSION = "Load it with Load Diffusion Model."
+
+#: What else a file may be: name, marks of which each must be a part of some key, what to do. The first that fits wins.
 OTHER_FILES = (
-    ("an SDXL checkpoint", ("conditioner.embedders.1.",), "Load it with Load Checkpoint."),
-    ("a Flux or other transformer checkpoint", ("double_blocks.",), "Load it with Load Diffusion Model."),
-    ("a LoRA", ("lora_unet_",), "Load it with Load LoRA, on the MODEL that this node gives."),
-    ("a LoRA", (".lora_A.",), "Load it with Load LoRA, on the MODEL that this node gives."),
-    ("a LoRA", (".lora_up.",), "Load it with Load LoRA, on the MODEL that this node gives."),
+    ("an SDXL checkpoint", (UNET, "conditioner.embedders.1."), _CHECKPOINT),
+    ("an SDXL refiner checkpoint", (UNET, "conditioner.embedders.0.model."), _CHECKPOINT),
+    ("a Flux checkpoint", ("double_blocks.0.img_",), _DIFFUSION),
+    ("a Stable Diffusion 3 checkpoint", ("joint_blocks.0.",), _CHECKPOINT),
+    ("a LoRA", ("lora_unet_",), _LORA),
+    ("a LoRA", ("lora_te",), _LORA),
+    ("a LoRA", (".lora_A.",), _LORA),
+    ("a LoRA", (".lora_up.",), _LORA),
+    ("a LoRA", (".lora.up.",), _LORA),
+    ("a LoRA", ("_lora.up.",), _LORA),
     ("a ControlNet", ("input_hint_block.",), "Load it with Load ControlNet Model."),
     ("a ControlNet", ("controlnet_cond_embedding.",), "Load it with Load ControlNet Model."),
-    ("an IS-Net segmenter", ("stage1.rebnconv", "side1."), "Put it into models/colorize_segmenters."),
+    ("a T2I adapter", ("body.0.in_conv.",), "Load it with Load ControlNet Model."),
+    ("a T2I adapter", ("body.0.block1.",), "Load it with Load ControlNet Model."),
+    ("an IP-Adapter", ("ip_adapter.",), "This pack has a reference encoder of its own; an IP-Adapter is not needed."),
     (
-        "a Stable Diffusion 1.x checkpoint",
-        (UNET, "cond_stage_model.transformer.text_model."),
-        "Load it with Load Checkpoint.",
+        "an IS-Net segmenter",
+        ("stage1.rebnconv", "side1."),
+        "Put it into models/colorize_segmenters and load it with Load Segmenter.",
     ),
-    (
-        "a Stable Diffusion 2.x checkpoint with a text encoder",
-        (UNET, "cond_stage_model.model.transformer."),
-        "Load it with Load Checkpoint.",
-    ),
+    ("a Stable Diffusion 1.x checkpoint", (UNET, "cond_stage_model.transformer."), _CHECKPOINT),
+    ("a Stable Diffusion 2.x checkpoint", (UNET, "cond_stage_model.model."), _CHECKPOINT),
+    ("a diffusion checkpoint of another model", (UNET,), _CHECKPOINT),
+    ("a diffusers UNet", ("down_blocks.0.", "mid_block.", "conv_norm_out.", "time_embedding."), _DIFFUSION),
     ("a CLIP image tower", ("vision_model.embeddings.",), "Load it with Load CLIP Vision."),
+    ("a CLIP image tower", ("visual.transformer.resblocks.",), "Load it with Load CLIP Vision."),
     ("a CLIP text encoder", ("text_model.embeddings.",), "Load it with Load CLIP."),
+    ("a T5 text encoder", ("encoder.block.0.layer.0.SelfAttention.",), "Load it with Load CLIP."),
     ("a VAE", ("decoder.up.0.block.0.",), "Load it with Load VAE."),
+    ("a VAE", ("decoder.up_blocks.0.",), "Load it with Load VAE."),
 )
 
 #: Parts that only version 2 has.
@@ -94,10 +107,12 @@ class Parts:
     image_tower: dict[str, Tensor] = field(default_factory=dict)
 
 
-def unnest(loaded: Mapping) -> dict[str, Tensor]:
-    """Return the tensors of a file that may nest them under `state_dict`."""
-    inner = loaded.get("state_dict", loaded)
-    return {key: value for key, value in inner.items() if isinstance(value, Tensor)}
+def named_tensors(loaded: object) -> dict[str, Tensor]:
+    """Return the tensors of what was read from a file, which may nest them under `state_dict`; the rest is left."""
+    inner = loaded.get("state_dict", loaded) if isinstance(loaded, Mapping) else {}
+    if not isinstance(inner, Mapping):
+        return {}
+    return {key: value for key, value in inner.items() if isinstance(key, str) and isinstance(value, Tensor)}
 
 
 def describe(keys: Mapping[str, Tensor]) -> tuple[str, str]:
@@ -119,8 +134,6 @@ def describe(keys: Mapping[str, Tensor]) -> tuple[str, str]:
     for name, marks, advice in OTHER_FILES:
         if all(has(mark) for mark in marks):
             return name, advice
-    if has(UNET):
-        return "a diffusion checkpoint of another model", "Load it with Load Checkpoint."
     return "no checkpoint this pack knows", "Use a ColorizeDiffusion v2 file such as v2-full.safetensors."
 
 
@@ -197,14 +210,18 @@ def prediction_type(choice: str, file_name: str) -> str:
     return "eps" if "eps" in file_name.replace("\\", "/").rsplit("/", 1)[-1].lower() else "v"
 
 
-def fingerprint(state_dict: Mapping[str, Tensor]) -> str:
-    """Identify a checkpoint by its layout and a sample of its weights; fp32 and fp16 copies agree."""
+def fingerprint(parts: Parts) -> str:
+    """Identify a checkpoint by the layout and a sample of its weights; fp32 and fp16 copies agree.
+
+    The image tower does not count, for a file may leave it out, nor do keys that no part needs.
+    """
     digest = hashlib.sha256()
-    for key in sorted(state_dict):
-        if not key.startswith((TOWER, *IGNORED_PREFIXES)):
-            digest.update(f"{key}{tuple(state_dict[key].shape)}".encode())
-    for _, _, key in REQUIRED_PARTS:
-        sample = state_dict[key].flatten()[:4096].to(torch.float16).cpu()
+    for part, _, key in REQUIRED_PARTS:
+        weights: dict[str, Tensor] = getattr(parts, part)
+        for name in sorted(weights):
+            digest.update(f"{part}.{name}{tuple(weights[name].shape)}".encode())
+        prefix = next(prefix for prefix, _ in PREFIXES if key.startswith(prefix))
+        sample = weights[key.removeprefix(prefix)].flatten()[:4096].to(torch.float16).cpu()
         digest.update(sample.view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()[:16]
 

@@ -6,6 +6,7 @@ Every position belongs to exactly one region; where characters overlap, the late
 Source: spec section 5; arXiv 2504.06895, split cross-attention.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -43,17 +44,18 @@ def region_labels(masks: Sequence[Tensor], threshold: float, height: int, width:
     """Label every position of a feature map with its region.
 
     Args:
-        masks: one [B or 1, H, W] a character, in [0, 1], 1 = character, at the latent's size.
+        masks: one [B_r, H, W] a character, in [0, 1], 1 = character, at the latent's size.
         threshold: positions whose resized mask is above it belong to the character.
 
     Returns:
-        [B, height, width], int64: the number of the character, or `len(masks)` for the background.
+        [B, height, width], int64: the number of the character, or `len(masks)` for the background; B is the smallest
+        batch that all masks divide.
     """
-    batch = max(mask.shape[0] for mask in masks)
+    batch = math.lcm(*(mask.shape[0] for mask in masks))
     labels = torch.full((batch, height, width), len(masks), dtype=torch.int64)
     for region, mask in enumerate(masks):
         inside = resize_mask(mask, height, width) > threshold
-        labels[inside.expand(batch, -1, -1)] = region
+        labels[inside.repeat(batch // len(inside), 1, 1)] = region
     return labels
 
 

@@ -27,6 +27,7 @@ class Settings:
         threshold: mask values above it are foreground.
         levels: one factor for each of `CROSS_ATTENTIONS`.
         start, end: the window of the sampling in which the tokens count, as fractions.
+        ignore_start, ignore_end: a window within it in which they do not; none where the end is not after the start.
     """
 
     foreground: float = 1.0
@@ -36,11 +37,22 @@ class Settings:
     levels: tuple[float, ...] = (1.0,) * len(CROSS_ATTENTIONS)
     start: float = 0.0
     end: float = 1.0
+    ignore_start: float = 0.0
+    ignore_end: float = 0.0
+
+    @property
+    def windows(self) -> list[tuple[float, float]]:
+        """The parts of the sampling in which the tokens count, as fractions."""
+        if self.ignore_end <= self.ignore_start:
+            return [(self.start, self.end)]
+        before = (self.start, min(self.end, self.ignore_start))
+        after = (max(self.start, self.ignore_end), self.end)
+        return [(start, end) for start, end in (before, after) if start < end]
 
     @property
     def whole_run(self) -> bool:
         """Whether the tokens count from the first step to the last."""
-        return self.start <= 0.0 and self.end >= 1.0
+        return self.windows == [(0.0, 1.0)]
 
     def level(self, block: tuple[str, int]) -> float:
         """Return the factor of the cross-attention in a UNet block."""

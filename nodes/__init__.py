@@ -2,12 +2,14 @@
 
 from comfy_api.latest import ComfyExtension, io
 
-from .apply import ColorizeApply
+from .apply import ColorizeApply, ColorizeBlockStrengths
 from .checkpoint import ColorizeCheckpointLoader
 from .encode import ColorizeEncodeBackground, ColorizeEncodeReference, ColorizeEncodeStyle
 from .lines import ColorizeExtractLines, ColorizeLineExtractorLoader
 from .masks import ColorizeBleach, ColorizeMergeMasks
 from .preview import ColorizePreviewRegions
+from .regions import ColorizeAddRegion
+from .sample import ColorizeGuider
 from .segment import ColorizeSegmentCharacter, ColorizeSegmenterLoader
 from .sketch import ColorizeCropToBox, ColorizePrepareSketch
 
@@ -25,7 +27,10 @@ NODES: list[type[io.ComfyNode]] = [
     ColorizeEncodeReference,
     ColorizeEncodeBackground,
     ColorizeEncodeStyle,
+    ColorizeAddRegion,
     ColorizeApply,
+    ColorizeBlockStrengths,
+    ColorizeGuider,
 ]
 
 

@@ -3,16 +3,23 @@
 from comfy_api.latest import io
 
 from ..colorize_core.host.apply import apply_carrier
-from ..colorize_core.settings import Settings, level_strengths
-from .sockets import Carrier, Colorizer
+from ..colorize_core.settings import (
+    COLOR_LEVEL,
+    CROSS_ATTENTIONS,
+    ENCODER_LEVEL,
+    SEMANTIC_LEVEL,
+    Settings,
+    level_strengths,
+)
+from .sockets import BlockStrengths, Carrier, Colorizer
 
 
 def _strength(name: str, tooltip: str) -> io.Float.Input:
     return io.Float.Input(name, default=1.0, min=0.0, max=4.0, step=0.05, tooltip=tooltip)
 
 
-def _percent(name: str, default: float, tooltip: str) -> io.Float.Input:
-    return io.Float.Input(name, default=default, min=0.0, max=1.0, step=0.001, tooltip=tooltip)
+def _percent(name: str, default: float, tooltip: str, optional: bool = False) -> io.Float.Input:
+    return io.Float.Input(name, default=default, min=0.0, max=1.0, step=0.001, tooltip=tooltip, optional=optional)
 
 
 class ColorizeApply(io.ComfyNode):
@@ -51,6 +58,23 @@ class ColorizeApply(io.ComfyNode):
                 ),
                 _percent("start_percent", 0.0, "Fraction of the sampling from which the references count."),
                 _percent("end_percent", 1.0, "Fraction of the sampling up to which the references count."),
+                BlockStrengths.Input(
+                    "block_strengths",
+                    optional=True,
+                    tooltip="All 16 attention strengths one by one, in place of encoder, color and semantic strength.",
+                ),
+                _percent(
+                    "ignore_start_percent",
+                    0.0,
+                    "Start of a stretch of the sampling in which the references are ignored; see ignore_end_percent.",
+                    optional=True,
+                ),
+                _percent(
+                    "ignore_end_percent",
+                    0.0,
+                    "End of the stretch in which the references are ignored; none while it is not after its start.",
+                    optional=True,
+                ),
             ],
             outputs=[
                 io.Model.Output("MODEL", display_name="model", tooltip="The patched model, for any sampler."),
@@ -77,6 +101,9 @@ class ColorizeApply(io.ComfyNode):
         semantic_strength=1.0,
         start_percent=0.0,
         end_percent=1.0,
+        block_strengths=None,
+        ignore_start_percent=0.0,
+        ignore_end_percent=0.0,
     ) -> io.NodeOutput:
         """Patch."""
         settings = Settings(
@@ -84,8 +111,45 @@ class ColorizeApply(io.ComfyNode):
             background=background_strength,
             merge=merge,
             threshold=threshold,
-            levels=level_strengths(encoder_strength, color_strength, semantic_strength),
+            levels=block_strengths or level_strengths(encoder_strength, color_strength, semantic_strength),
             start=start_percent,
             end=end_percent,
+            ignore_start=ignore_start_percent,
+            ignore_end=ignore_end_percent,
         )
         return io.NodeOutput(*apply_carrier(model, colorizer, carrier, sketch_mask, settings))
+
+
+def _level(place: int) -> str:
+    levels = {"encoder level": ENCODER_LEVEL, "color level": COLOR_LEVEL, "semantic level": SEMANTIC_LEVEL}
+    return next((name for name, places in levels.items() if place in places), "outside the levels")
+
+
+class ColorizeBlockStrengths(io.ComfyNode):
+    """Set the strength of each of the sixteen cross-attentions."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Describe the node."""
+        return io.Schema(
+            node_id="ColorizeBlockStrengths",
+            display_name="Block Strengths",
+            category="ColorizeDiffusion",
+            description="The strengths of all 16 cross-attentions of the UNet, in the order in which they run.",
+            inputs=[
+                _strength(
+                    f"{block}_{number}", f"Cross-attention {place + 1} of 16: {block} block {number}, {_level(place)}."
+                )
+                for place, (block, number) in enumerate(CROSS_ATTENTIONS)
+            ],
+            outputs=[
+                BlockStrengths.Output(
+                    "BLOCK_STRENGTHS", display_name="block_strengths", tooltip="For Apply Colorization."
+                )
+            ],
+        )
+
+    @classmethod
+    def execute(cls, **strengths) -> io.NodeOutput:
+        """Put the strengths in the order of execution."""
+        return io.NodeOutput(tuple(strengths[f"{name}_{number}"] for name, number in CROSS_ATTENTIONS))

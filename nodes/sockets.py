@@ -4,6 +4,7 @@ from comfy_api.latest import io
 
 Colorizer = io.Custom("COLORIZER")
 Carrier = io.Custom("CARRIER")
+BlockStrengths = io.Custom("COLORIZE_BLOCK_STRENGTHS")
 Box = io.Custom("COLORIZE_BOX")
 Segmenter = io.Custom("COLORIZE_SEGMENTER")
 LineExtractor = io.Custom("COLORIZE_LINE_EXTRACTOR")

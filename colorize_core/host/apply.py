@@ -3,8 +3,6 @@
 Source: spec sections 5 and 6.
 """
 
-from collections.abc import Sequence
-
 import comfy.model_patcher
 import torch
 from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
@@ -15,7 +13,7 @@ from ..errors import ColorizeError
 from ..masks import checked_mask
 from ..settings import Settings
 from .colorizer import Colorizer
-from .model_patch import ColorizePatch, sigma_window
+from .model_patch import ColorizePatch, sigma_windows
 from .unet import checkpoint_of
 
 
@@ -39,11 +37,11 @@ def apply_carrier(
     """
     check_model(model, colorizer)
     carrier.check_checkpoint(colorizer.checkpoint, colorizer.context_channels, colorizer.file_name)
-    masks: Sequence[Tensor] = [] if mask is None else [checked_mask(mask, "sketch_mask").cpu()]
-    window = sigma_window(model.get_model_object("model_sampling"), settings)
+    regions = carrier.characters(None if mask is None else checked_mask(mask, "sketch_mask").cpu())
+    windows = sigma_windows(model.get_model_object("model_sampling"), settings)
     patched = model.clone()
-    ColorizePatch(carrier, colorizer, masks, settings, window).install(patched)
-    context = carrier.context(split=bool(masks))
+    ColorizePatch(carrier, colorizer, regions, settings, windows).install(patched)
+    context = carrier.context(regions)
     return patched, [[context, {}]], [[torch.zeros_like(context), {}]]
 
 

@@ -1,18 +1,20 @@
 """From a checkpoint file to MODEL, COLORIZER, CONTROL_NET, VAE and CLIP_VISION."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import comfy.clip_vision
 import comfy.model_patcher
 import comfy.sd
+import torch
+from comfy.ldm.models.autoencoder import AutoencoderKL
 from torch import Tensor
 
-from ..checkpoint import check_complete, fingerprint, prediction_type, split_parts, unnest, vae_config
-from ..errors import ColorizeError
+from ..checkpoint import check_complete, fingerprint, prediction_type, split_parts, vae_config
 from .colorizer import Colorizer, load_colorizer
 from .image_tower import load_image_tower
-from .loading import read_file
+from .loading import read_file, reading_sizes
 from .sketch_control import SketchControl, load_sketch_control
 from .unet import load_unet
 
@@ -37,28 +39,32 @@ def load_checkpoint(path: str, prediction: str = "auto") -> LoadedCheckpoint:
     Raises:
         ColorizeError: the file cannot be read, is something else, or is incomplete.
     """
-    file_name = Path(path).name
-    state_dict = unnest(read_file(path))
-    parts = split_parts(state_dict, file_name)
-    checkpoint = fingerprint(state_dict)
-    del state_dict
-    return LoadedCheckpoint(
-        model=load_unet(parts.unet, prediction_type(prediction, file_name), file_name, checkpoint),
-        colorizer=load_colorizer(parts, file_name, checkpoint),
-        control_net=load_sketch_control(parts.sketch_encoder, file_name),
-        vae=load_vae(parts.vae, file_name),
-        clip_vision=load_image_tower(parts.image_tower, file_name) if parts.image_tower else None,
-    )
+    return load_tensors(read_file(path), Path(path).name, prediction)
+
+
+def load_tensors(tensors: Mapping[str, Tensor], file_name: str, prediction: str = "auto") -> LoadedCheckpoint:
+    """Build everything from the tensors of a checkpoint, the largest part last, so that a bad file is refused early.
+
+    Args:
+        tensors: with the checkpoint's full names.
+        file_name: for messages, and for what it says of the prediction.
+        prediction: as in `load_checkpoint`.
+    """
+    parts = split_parts(tensors, file_name)
+    checkpoint = fingerprint(parts)
+    clip_vision = load_image_tower(parts.image_tower, file_name) if parts.image_tower else None
+    vae = load_vae(parts.vae, file_name)
+    control_net = load_sketch_control(parts.sketch_encoder, file_name)
+    colorizer = load_colorizer(parts, file_name, checkpoint)
+    model = load_unet(parts.unet, prediction_type(prediction, file_name), file_name, checkpoint)
+    return LoadedCheckpoint(model, colorizer, control_net, vae, clip_vision)
 
 
 def load_vae(state_dict: dict[str, Tensor], file_name: str) -> comfy.sd.VAE:
     """Build ComfyUI's VAE at the size that the weights (keys without prefix) tell."""
-    try:
+    with reading_sizes("the VAE", file_name):
         config = vae_config(state_dict)
-    except KeyError as error:
-        raise ColorizeError(
-            f"{file_name}: the VAE lacks {error}. The file is truncated: download the checkpoint again."
-        ) from error
-    vae = comfy.sd.VAE(sd=dict(state_dict), config={"params": config})
-    check_complete("the VAE", file_name, vae.first_stage_model.state_dict(), state_dict)
-    return vae
+    with torch.device("meta"):
+        expected = AutoencoderKL(**config).state_dict()
+    check_complete("the VAE", file_name, expected, state_dict)
+    return comfy.sd.VAE(sd=dict(state_dict), config={"params": config})

@@ -13,12 +13,14 @@ from torch import Tensor
 
 from ..checkpoint import check_complete, image_tower_config
 from ..tokens import normalise_for_clip
+from .loading import reading_sizes
 
 
 def load_image_tower(state_dict: dict[str, Tensor], file_name: str) -> comfy.clip_vision.ClipVisionModel:
     """Build CLIP_VISION from an OpenCLIP tower (keys without prefix), at any size."""
-    config = image_tower_config(state_dict)
-    weights = comfy.clip_vision.convert_to_transformers(dict(state_dict), "")
+    with reading_sizes("the image tower", file_name):
+        config = image_tower_config(state_dict)
+        weights = comfy.clip_vision.convert_to_transformers(dict(state_dict), "")
     # A file is what every supported ComfyUI version takes; later ones take the dictionary as well.
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "config.json"

@@ -1,6 +1,8 @@
 """Putting weights into modules the way ComfyUI does: its dtypes, its offloading, its patchers."""
 
-from collections.abc import Callable, Mapping
+import pickle
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 import comfy.model_management
 import comfy.model_patcher
@@ -9,7 +11,7 @@ import comfy.utils
 import torch
 from torch import Tensor, nn
 
-from ..checkpoint import check_complete
+from ..checkpoint import check_complete, named_tensors
 from ..errors import ColorizeError
 
 #: (state_dict, operations, device, dtype) -> a module with uninitialised weights.
@@ -19,11 +21,31 @@ Build = Callable[..., nn.Module]
 def read_file(path: str) -> dict[str, Tensor]:
     """Read a checkpoint without running anything in it: .safetensors, or a pickle through PyTorch's safe loader."""
     try:
-        return comfy.utils.load_torch_file(path, safe_load=True)
+        return named_tensors(comfy.utils.load_torch_file(path, safe_load=True))
+    except pickle.UnpicklingError as error:
+        raise ColorizeError(
+            f"{path} is no file of tensors alone, and nothing else is read, because a pickle can run any program. It "
+            "is no checkpoint, or it holds Python objects beside its tensors: use a .safetensors version of it."
+        ) from error
+    except Exception as error:
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise ColorizeError(
+            f"{path} cannot be read ({reason}). The file is truncated or no checkpoint at all: "
+            "compare its size with the published one and download it again."
+        ) from error
+
+
+@contextmanager
+def reading_sizes(part: str, file_name: str) -> Iterator[None]:
+    """Turn whatever goes wrong while sizes are read off weights into a sentence about the part."""
+    try:
+        yield
+    except ColorizeError:
+        raise
     except Exception as error:
         raise ColorizeError(
-            f"{path} cannot be read ({error}). The file is truncated or no checkpoint at all: "
-            "compare its size with the published one and download it again."
+            f"{file_name}: the sizes of {part} cannot be read off its weights ({type(error).__name__}: {error}). "
+            "The file is truncated, edited or of another version: download the checkpoint again."
         ) from error
 
 
@@ -70,13 +92,8 @@ def load_module(
     """
     storage, compute = dtypes_for(state_dict)
     offload = comfy.model_management.unet_offload_device()
-    try:
+    with reading_sizes(part, file_name):
         module = build(state_dict, comfy.ops.manual_cast, offload, storage).eval()
-    except (KeyError, IndexError, ValueError, TypeError, AttributeError) as error:
-        raise ColorizeError(
-            f"{file_name}: the sizes of {part} cannot be read off its weights ({type(error).__name__}: {error}). "
-            "The file is truncated, edited or of another version: download the checkpoint again."
-        ) from error
     check_complete(part, file_name, module.state_dict(), state_dict)
     module.compute_dtype = compute
     patcher = patcher_for(module)

@@ -15,7 +15,6 @@ Source: spec section 5.
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import comfy.ldm.modules.attention
 import comfy.model_patcher
@@ -23,7 +22,7 @@ import comfy.patcher_extension
 import torch
 from torch import Tensor
 
-from ..carrier import Carrier
+from ..carrier import Carrier, Region
 from ..regions import RegionIndex, check_masks_fit
 from ..settings import CROSS_ATTENTIONS, Settings
 from ..split_attention import Projected, split_attention, token_slices
@@ -32,58 +31,38 @@ from ..style import modulate
 from .colorizer import Colorizer
 from .patch_hooks import Hook
 from .sampling_run import SamplingRun
+from .unet_call import UNetCall, row_index
 
 #: Where a run and a call keep their state in transformer options.
 RUN, CALL, INPUTS = "colorize_run", "colorize_call", "colorize_inputs"
+#: (largest, smallest) sigma of steps in which the tokens count.
+SigmaWindow = tuple[float, float]
 #: Key of our wrappers, so that a second Apply replaces the first.
 WRAPPER_KEY = "colorize"
-
-
-@dataclass
-class UNetCall:
-    """One call of the UNet.
-
-    Attributes:
-        run: constants of the run.
-        rows: B, all rows of the batch. images: pictures that each conditioning holds; row r is picture r % images.
-        live: rows whose context is not all zeros; the attention of the others is zero.
-        latent: (h, w) of the latent.
-        narrow: blocks in which nothing but ours looks at the attention's inputs, so that dead rows can be left out.
-        modulations: (scale, shift) of each output block; empty without style.
-    """
-
-    run: SamplingRun
-    rows: int
-    images: int
-    live: list[int]
-    latent: tuple[int, int]
-    narrow: frozenset[tuple[str, int]]
-    modulations: list[tuple[Tensor, Tensor]] = field(default_factory=list)
-
-    def by_picture(self, rows: Sequence[int], *counts: int) -> dict[tuple[int, ...], list[int]]:
-        """Group places in `rows` by picture, batches of `counts` pictures being repeated to the images of a run."""
-        groups: dict[tuple[int, ...], list[int]] = {}
-        for place, row in enumerate(rows):
-            groups.setdefault(tuple(row % self.images % count for count in counts), []).append(place)
-        return groups
 
 
 class ColorizePatch:
     """Everything that Apply Colorization adds to a MODEL; holds no state of any run.
 
     Args:
-        masks: one [B or 1, H, W] a character, on the CPU; empty for plain reference attention.
-        window: (largest, smallest) sigma in which the tokens count, used where a run's own model is not known.
+        regions: the characters in the order of their tokens; none for plain reference attention.
+        windows: the sigmas in which the tokens count, used where a run's own model is not known.
     """
 
     def __init__(
-        self, carrier: Carrier, colorizer: Colorizer, masks: Sequence[Tensor], settings: Settings, window: tuple
+        self,
+        carrier: Carrier,
+        colorizer: Colorizer,
+        regions: Sequence[Region],
+        settings: Settings,
+        windows: Sequence[SigmaWindow],
     ):
-        self.masks = tuple(masks)
+        self.masks = tuple(region.mask for region in regions)
+        self.strengths = (*(settings.foreground * region.strength for region in regions), settings.background)
         self.settings = settings
-        self.window = window
+        self.windows = tuple(windows)
         self.tokens_per_region = carrier.tokens.shape[1]
-        self.features = carrier.background_features if masks else ()
+        self.features = carrier.background_features if regions else ()
         self.style = carrier.style
         self.background_path = colorizer.background_path
         self.style_heads = colorizer.style
@@ -117,7 +96,7 @@ class ColorizePatch:
         """Keep the run's constants for as long as it lasts."""
         run = SamplingRun(self.masks, self.settings.threshold)
         sampling = guider.model_patcher.get_model_object("model_sampling")
-        run.window = sigma_window(sampling, self.settings)
+        run.windows = sigma_windows(sampling, self.settings)
         for cond in itertools.chain.from_iterable(conds or () for conds in guider.conds.values()):
             context = cond.get("model_conds", {}).get("c_crossattn")
             if context is not None:
@@ -134,7 +113,7 @@ class ColorizePatch:
         """Prepare one call of the UNet, and modulate what comes before its last layers."""
         run = transformer_options.get(RUN) or SamplingRun(self.masks, self.settings.threshold)
         if not self.settings.whole_run and context is not None:
-            context = context * self.inside_window(run, transformer_options).to(context.dtype)
+            context = context * self.counts_now(run, transformer_options).to(context.dtype)
         conditionings = transformer_options.get("uuids") or (None,)
         call = UNetCall(
             run=run,
@@ -159,13 +138,13 @@ class ColorizePatch:
             if handle is not None:
                 handle.remove()
 
-    def inside_window(self, run: SamplingRun, transformer_options: dict) -> Tensor | float:
+    def counts_now(self, run: SamplingRun, transformer_options: dict) -> Tensor:
         """Return 1 where the tokens count at this step, 0 where not; on the device, without asking it."""
-        sigmas = transformer_options.get("sigmas")
-        if sigmas is None:
-            return torch.ones(())
-        largest, smallest = run.window or self.window
-        return ((sigmas[:1] <= largest) & (sigmas[:1] >= smallest)).view(1, 1, 1)
+        sigmas, windows = transformer_options.get("sigmas"), run.windows or self.windows
+        if sigmas is None or not windows:
+            return torch.tensor(float(sigmas is None))
+        inside = [(sigmas[:1] <= largest) & (sigmas[:1] >= smallest) for largest, smallest in windows]
+        return torch.stack(inside).any(dim=0).view(1, 1, 1)
 
     def narrow_blocks(self, transformer_options: dict) -> frozenset[tuple[str, int]]:
         """Find the blocks in which the attention is ours alone: no other attn2 patch, our replacement in place."""
@@ -184,8 +163,7 @@ class ColorizePatch:
         call: UNetCall = transformer_options[CALL]
 
         def vectors() -> list[Tensor]:
-            pictures = [row % call.images for row in range(call.rows)]
-            return [s.to(embedding)[[p % len(s) for p in pictures]] for s in self.style]
+            return [s.to(embedding)[[p % len(s) for p in call.pictures]] for s in self.style]
 
         key = ("style", call.rows, call.images, embedding.device, embedding.dtype)
         style = call.run.once(key, vectors)
@@ -224,11 +202,10 @@ class ColorizePatch:
     def split(self, call: UNetCall, inputs: Projected, extra_options: dict) -> Tensor:
         """Attend by region, the live rows of each mask picture together."""
         block = extra_options["block"]
-        size = feature_size(inputs.q.shape[1], call.latent, extra_options)
+        size = call.feature_size(inputs.q.shape[1], extra_options.get("activations_shape"))
         layouts = call.run.regions(call.latent, size, inputs.q.device)
         tokens = token_slices(inputs.k.shape[1], len(self.masks) + 1, self.tokens_per_region)
-        strengths = [self.settings.level(block) * self.settings.foreground] * len(self.masks)
-        strengths.append(self.settings.level(block) * self.settings.background)
+        strengths = [self.settings.level(block) * strength for strength in self.strengths]
 
         def attend_rows(part: Projected, layout: RegionIndex) -> Tensor:
             return split_attention(
@@ -318,26 +295,7 @@ def remove_hooks(transformer_options: dict) -> None:
         wrappers.pop(WRAPPER_KEY, None)
 
 
-def sigma_window(model_sampling, settings: Settings) -> tuple[float, float]:
-    """Turn the window's fractions of the sampling into (largest, smallest) sigma, as Apply ControlNet does."""
-    return model_sampling.percent_to_sigma(settings.start), model_sampling.percent_to_sigma(settings.end)
-
-
-def row_index(rows: Sequence[int]) -> slice | list[int]:
-    """Index some rows of a batch; as a slice where they are evenly spaced, which costs no copy to the device."""
-    if not rows:
-        return slice(0, 0)
-    step = rows[1] - rows[0] if len(rows) > 1 else 1
-    even = all(b - a == step for a, b in itertools.pairwise(rows))
-    return slice(rows[0], rows[-1] + 1, step) if even else list(rows)
-
-
-def feature_size(tokens: int, latent: tuple[int, int], extra_options: dict) -> tuple[int, int]:
-    """Return (h, w) of the feature map that an attention of `tokens` queries works on."""
-    shape = extra_options.get("activations_shape")
-    if shape and shape[-2] * shape[-1] == tokens:
-        return shape[-2], shape[-1]
-    height, width = latent
-    while height * width > tokens:
-        height, width = (height + 1) // 2, (width + 1) // 2
-    return height, width
+def sigma_windows(model_sampling, settings: Settings) -> list[SigmaWindow]:
+    """Turn the windows' fractions of the sampling into sigmas, as Apply ControlNet does."""
+    sigma = model_sampling.percent_to_sigma
+    return [(sigma(start), sigma(end)) for start, end in settings.windows]

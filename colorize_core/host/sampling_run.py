@@ -20,8 +20,8 @@ class SamplingRun:
     def __init__(self, masks: Sequence[Tensor], threshold: float):
         self.masks = masks
         self.threshold = threshold
-        #: (largest, smallest) sigma of the steps in which the tokens count.
-        self.window: tuple[float, float] | None = None
+        #: (largest, smallest) sigma of the steps in which the tokens count, for each window.
+        self.windows: list[tuple[float, float]] = []
         #: Conditioning id -> whether its context is not all zeros.
         self.live: dict[object, bool] = {}
         self._constants: dict[object, object] = {}

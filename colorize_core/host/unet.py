@@ -8,8 +8,7 @@ import comfy.supported_models
 from torch import Tensor
 
 from ..checkpoint import check_complete, squeeze_projections
-from ..errors import ColorizeError
-from .loading import dtypes_for, patcher_for, takes_weights_as_they_are
+from .loading import dtypes_for, patcher_for, reading_sizes, takes_weights_as_they_are
 
 #: Where a MODEL says which checkpoint it came from.
 CHECKPOINT_ATTACHMENT = "colorize_checkpoint"
@@ -31,13 +30,8 @@ class ColorizeSD2(comfy.supported_models.SD20):
 
 def unet_config(state_dict: dict[str, Tensor], file_name: str) -> dict:
     """Derive the UNet's sizes from its weights (keys without prefix, projections squeezed)."""
-    try:
+    with reading_sizes("the UNet", file_name):
         return comfy.model_detection.detect_unet_config(state_dict, "")
-    except Exception as error:
-        raise ColorizeError(
-            f"{file_name}: the sizes of the UNet cannot be read off its weights ({type(error).__name__}: {error}). "
-            "The file is truncated, edited or of another version: download the checkpoint again."
-        ) from error
 
 
 def load_unet(

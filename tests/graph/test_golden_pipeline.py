@@ -237,3 +237,78 @@ def test_sample(host, pack, loaded, graph, golden, table, name):
     table.check(f"sample/{name}/latent", latent * scale, group["out/latent"], LATENT_TOLERANCE)
     (image,) = pack.run("VAEDecode", vae=loaded[3], samples={"samples": latent})
     table.check(f"sample/{name}/image", image, as_image(group["out/image"]).clamp(0, 1), LATENT_TOLERANCE)
+
+
+class GivenNoise:
+    """A NOISE input that holds the golden data's own noise."""
+
+    seed = 0
+
+    def __init__(self, noise):
+        self.noise = noise
+
+    def generate_noise(self, latent):
+        return self.noise
+
+
+def sample_with_guider(host, pack, guider, group):
+    (sampler,) = pack.run("KSamplerSelect", sampler_name="euler")
+    noise = group["in/noise"]
+    latent = {"samples": host.torch.zeros_like(noise)}
+    output, _ = pack.run(
+        "SamplerCustomAdvanced",
+        noise=GivenNoise(noise),
+        guider=guider,
+        sampler=sampler,
+        sigmas=group["in/sigmas"],
+        latent_image=latent,
+    )
+    return output["samples"]
+
+
+def apply_blank_sketch(pack, loaded, golden, positive):
+    """Apply ControlNet to the positive conditioning as it left Apply Colorization, with a black image."""
+    bare = [[positive[0][0], {}]]
+    inputs = {"control_net": loaded[2], "image": as_image(golden["images/in/sketch"]) * 0}
+    inputs |= {"strength": 1.0, "start_percent": 0.0, "end_percent": 1.0}
+    return pack.run("ControlNetApplyAdvanced", positive=bare, negative=bare, **inputs)[0]
+
+
+@pytest.mark.parametrize("scales", [(4.0, 1.0), (1.0, 2.0), (4.0, 2.0), (1.0, 1.0)])
+def test_guider(host, pack, loaded, graph, golden, table, scales):
+    """Dual guidance is the golden data's; with one scale at 1 it is ComfyUI's own CFG between the other two."""
+    _, model, positive, negative = graph(CASES["all"])
+    group = golden.group("sample/all")
+    blank = apply_blank_sketch(pack, loaded, golden, positive)
+    reference, sketch = scales
+    (guider,) = pack.run(
+        "ColorizeGuider",
+        model=model,
+        positive=positive,
+        negative=negative,
+        blank_sketch=blank,
+        cfg_reference=reference,
+        cfg_sketch=sketch,
+    )
+    rows = []
+    guider.model_patcher = guider.model_patcher.clone()
+    guider.model_patcher.add_wrapper(
+        "diffusion_model", lambda run, x, *rest, **kw: rows.append(len(x)) or run(x, *rest, **kw)
+    )
+    ours = sample_with_guider(host, pack, guider, group)
+    assert sum(rows) == STEPS * (1 + (reference != 1) + (sketch != 1))
+    if reference != 1 and sketch != 1:
+        scale = model.model.latent_format.scale_factor
+        table.check(
+            "sample/dual_guidance/latent", ours * scale, golden["sample/dual_guidance/out/latent"], LATENT_TOLERANCE
+        )
+        return
+    without, scale = (negative, reference) if sketch == 1 else (blank, sketch)
+    (stock,) = pack.run("CFGGuider", model=model, positive=positive, negative=without, cfg=scale)
+    assert host.torch.equal(ours, sample_with_guider(host, pack, stock, group))
+
+
+def test_guider_asks_for_the_blank_sketch(pack, graph):
+    _, model, positive, negative = graph(CASES["plain"])
+    with pytest.raises(pack.Error, match="blank_sketch"):
+        pack.run("ColorizeGuider", model=model, positive=positive, negative=negative, cfg_sketch=2.0)

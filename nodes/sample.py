@@ -1,0 +1,43 @@
+"""Guidance for ComfyUI's custom samplers."""
+
+from comfy_api.latest import io
+
+from ..colorize_core.host.guider import make_guider
+
+
+def _scale(name: str, default: float, tooltip: str) -> io.Float.Input:
+    return io.Float.Input(name, default=default, min=0.0, max=30.0, step=0.1, tooltip=tooltip)
+
+
+class ColorizeGuider(io.ComfyNode):
+    """Guide by the reference and by the sketch at once."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Describe the node."""
+        return io.Schema(
+            node_id="ColorizeGuider",
+            display_name="Colorize Guider",
+            category="ColorizeDiffusion",
+            description="Guidance by the reference and by the sketch, for SamplerCustomAdvanced. With cfg_sketch 1 it "
+            "is KSampler's own CFG. Rows that are not needed are not computed.",
+            inputs=[
+                io.Model.Input("model", tooltip="From Apply Colorization."),
+                io.Conditioning.Input("positive", tooltip="Of Apply Colorization, after Apply ControlNet."),
+                io.Conditioning.Input("negative", tooltip="Of Apply Colorization, after Apply ControlNet."),
+                io.Conditioning.Input(
+                    "blank_sketch",
+                    optional=True,
+                    tooltip="The positive conditioning of Apply Colorization, after Apply ControlNet with a black "
+                    "image. Needed where cfg_sketch is not 1.",
+                ),
+                _scale("cfg_reference", 4.0, "How strongly the result follows the reference; 1 switches this off."),
+                _scale("cfg_sketch", 1.0, "How strongly the result follows the lines; 1 switches this off."),
+            ],
+            outputs=[io.Guider.Output("GUIDER", display_name="guider", tooltip="For SamplerCustomAdvanced.")],
+        )
+
+    @classmethod
+    def execute(cls, model, positive, negative, blank_sketch=None, cfg_reference=4.0, cfg_sketch=1.0) -> io.NodeOutput:
+        """Build the guider."""
+        return io.NodeOutput(make_guider(model, positive, negative, blank_sketch, cfg_reference, cfg_sketch))
