@@ -50,9 +50,9 @@ def build() -> nn.Module:
 def start_linear(vae: nn.Module) -> None:
     """Start as a linear autoencoder that keeps the mean colour of each 8×8 pixels.
 
-    A group norm of 32 groups on 64 channels sees two channels a group: flat colour does not get through. So the first 16
-    groups pair a signal with a carrier, a pattern that is the same for every picture (the border that zero padding makes), whose
-    spread makes the norm almost linear in the signal. Channels 0, 2 and 4 carry red, green and blue to begin with.
+    A group norm of 32 groups on 64 channels sees two channels a group: flat colour does not get through. So the first
+    16 groups pair a signal with a carrier, a pattern that is the same for every picture (the border that zero padding
+    makes), whose spread makes the norm almost linear in the signal. Channels 0, 2 and 4 start as red, green and blue.
     """
     carriers, colours = slice(1, 32, 2), (0, 2, 4)
     for module in vae.modules():
@@ -104,7 +104,7 @@ def _fit(conv: nn.Module, inputs: Tensor, answers: Tensor) -> None:
 
 @torch.no_grad()
 def fit_last_layers(vae: nn.Module, pictures: Tensor) -> None:
-    """Let three latents be the mean colours of 8×8 pixels and the decoder give them back, as well as linear layers can."""
+    """Let three latents be the mean colours of 8×8 pixels, and the decoder give them back, by linear regression."""
     seen: dict[nn.Module, Tensor] = {}
     hooks = [
         conv.register_forward_pre_hook(lambda module, inputs: seen.update({module: inputs[0]}))
@@ -143,9 +143,9 @@ def train_autoencoder(vae: nn.Module, pools: Pools, recipe: Recipe, state: Path,
     def loss(rng: np.random.Generator, step: int) -> Tensor:
         if step < crops_until:
             x, y = rng.integers(0, 65, size=2)
-            pictures = random_pictures(pools, rng, 32)[:, :, y : y + 64, x : x + 64]
+            pictures = random_pictures(pools, rng, 16)[:, :, y : y + 64, x : x + 64]
         else:
-            pictures = random_pictures(pools, rng, 8)
+            pictures = random_pictures(pools, rng, 6)
         with torch.autocast("cpu", torch.bfloat16, enabled=compiled):
             decoded, latent = forward(pictures.contiguous())
         error = decoded.float() - pictures

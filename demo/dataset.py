@@ -98,8 +98,10 @@ def masks(figure_ids: Tensor) -> Tensor:
 
 
 def random_pictures(pools: Pools, rng: np.random.Generator, count: int) -> Tensor:
-    """Return pictures [count, 3, 128, 128] of every sort the autoencoder meets: scenes in all styles, backgrounds alone,
-    characters on white, backgrounds with a white hole."""
+    """Return pictures [count, 3, 128, 128] of every sort the autoencoder meets.
+
+    Scenes in all styles, backgrounds alone, characters on white, backgrounds with a white hole.
+    """
     figure = torch.from_numpy(rng.integers(len(pools.figures), size=count))
     backdrop = torch.from_numpy(rng.integers(len(pools.backdrops), size=count))
     seeds = rng.integers(PALETTES, size=(count, 3))

@@ -60,7 +60,7 @@ class ImageTower(nn.Module):
         self.transformer = nn.ModuleDict({"resblocks": nn.ModuleList(_Block(width) for _ in range(layers))})
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """[B, 3, size, size], normalised as CLIP does -> [B, (size / 14)², tokens_width]: all tokens but the class's."""
+        """Encode [B, 3, size, size], normalised as CLIP does, into the patches' tokens [B, (size / 14)², tokens_width]."""
         x = self.conv1(pixels).flatten(2).transpose(1, 2)
         x = torch.cat([self.class_embedding.expand(len(x), 1, -1).to(x.dtype), x], dim=1) + self.positional_embedding
         x = self.ln_pre(x)

@@ -25,7 +25,12 @@ INKS = {
 
 @dataclass(frozen=True)
 class Style:
-    """How a picture is inked: line colour (a key of `INKS`) and how much darker the shaded side of a shape is (0 … 1)."""
+    """How a picture is inked.
+
+    Attributes:
+        ink: colour of the lines, a key of `INKS`.
+        shading: how much darker the shaded side of a shape is, 0 … 1.
+    """
 
     ink: str = "black"
     shading: float = 0.0
@@ -37,7 +42,9 @@ NEUTRAL = Style()
 def random_style(seed: int) -> Style:
     """Return a style with coloured lines, shading or both."""
     rng = np.random.default_rng([seed, 5])
-    return Style(str(rng.choice(list(INKS))), float(rng.choice([0.0, 0.35, 0.5])))
+    while (style := Style(str(rng.choice(list(INKS))), float(rng.choice([0.0, 0.35, 0.5])))) == NEUTRAL:
+        pass
+    return style
 
 
 def _colour(rng: np.random.Generator) -> np.ndarray:

@@ -86,6 +86,11 @@ class Scene:
         """Return the character's mask, 255 inside: [size, size] uint8."""
         return shrink((self._figure[0] > 0).astype(np.uint8) * 255, self._factor)
 
+    def shaded(self) -> np.ndarray:
+        """Return which pixels lie in shade wholly, lines aside: [size, size] bool."""
+        ids, shade = self._figure
+        return shrink((shade & (ids != Part.LINE)).astype(np.uint8) * 255, self._factor) == 255
+
     def part(self, part: Part) -> np.ndarray:
         """Return where a part fills whole pixels: [size, size] bool."""
         return shrink((self._figure[0] == part).astype(np.uint8) * 255, self._factor) == 255

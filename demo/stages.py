@@ -45,11 +45,11 @@ class Target:
     style: Style = NEUTRAL
 
 
-def draw_targets(pools: Pools, seed: int, styled: bool = False) -> list[Target]:
-    """Return `COLOURS` targets for each character, in the order of the characters."""
+def draw_targets(pools: Pools, figures: int, seed: int, styled: bool = False) -> list[Target]:
+    """Return `COLOURS` targets for each of the first `figures` characters, in their order."""
     rng = np.random.default_rng([seed, 77])
     targets = []
-    for figure in range(len(pools.figures)):
+    for figure in range(figures):
         for _ in range(COLOURS):
             kind = int(rng.integers(len(KINDS)))
             palette, backdrop_palette, style = rng.integers(PALETTES, size=3).tolist()
@@ -113,8 +113,8 @@ def v_loss(v: Tensor, target: Tensor, mask: Tensor) -> Tensor:
 def dense_answers(pools: Pools, scenes: list[Target], alone: Tensor) -> Tensor:
     """What every token should know of its picture, [B, 64, 84].
 
-    Its patch's share of 11 sorts of parts (background last) and mean colour, the six parts' colours, and the picture's colours
-    on a 4×4 grid of the background. `alone` [B] bool marks backgrounds without a character.
+    Its patch's share of 11 sorts of parts (background last) and mean colour, the six parts' colours, and the
+    background's colours on a 4×4 grid. `alone` [B] bool marks backgrounds without a character.
     """
     figures = torch.where(alone[:, None, None], 0, pools.figures[[s.figure for s in scenes]]).long()
     sorts = torch.where(figures == 0, 10, figures - Part.HAIR).clamp(max=10)
@@ -178,6 +178,7 @@ class Batch:
     behind_pictures: Tensor
     reference_pictures: Tensor
     inject: Tensor
+    strength: Tensor
 
 
 def diffusion_batch(
@@ -190,11 +191,12 @@ def diffusion_batch(
 ) -> Batch:
     """Draw a batch.
 
-    Plain rows see a reference whose background is another layout of the target's kind in the target's colours. Split rows see
-    any background in the reference, and the target's own colours in the background picture: half of the time in its very layout.
-    Rows with injection always see the very layout, sometimes bleached: with white holes where characters stood.
+    Plain rows see a reference whose background is another layout of the target's kind in the target's colours. Split
+    rows see any background in the reference, and the target's own colours in the background picture, half of the time
+    in its very layout. Rows with injection always see the very layout. Some are bleached: with white holes where
+    characters stood. Some split rows have an injection of strength 0.
     """
-    figures = np.repeat(rng.integers(len(pools.figures), size=FIGURES), COLOURS)
+    figures = np.repeat(rng.integers(len(targets) // COLOURS, size=FIGURES), COLOURS)
     chosen = [int(f) * COLOURS + i % COLOURS for i, f in enumerate(figures)]
     rows = [targets[i] for i in chosen]
     role = rng.choice(3, size=ROWS, p=[0.25, 0.25, 0.5] if injection else [0.45, 0.55, 0.0])
@@ -216,6 +218,7 @@ def diffusion_batch(
             two = pools.figures[[other.figure, int(rng.integers(len(pools.figures)))]]
             holes[i] = F.max_pool2d(masks(two).amax(dim=0, keepdim=True), 11, 1, 5)[0].round()
     split = torch.from_numpy(role > 0)
+    inject = (role == 2) | ((role == 1) & (rng.random(ROWS) < 0.6) & injection)
     reference_pictures = paint(pools, references)
     behind_pictures = paint_backdrops(pools, behind)
     behind_pictures = behind_pictures * (1 - holes) + holes
@@ -233,7 +236,8 @@ def diffusion_batch(
         reference_answers=dense_answers(pools, references, torch.zeros(ROWS, dtype=torch.bool)),
         behind_pictures=behind_pictures,
         reference_pictures=reference_pictures,
-        inject=torch.from_numpy(role == 2).float(),
+        inject=torch.from_numpy(inject).float(),
+        strength=torch.from_numpy(role == 2).float(),
     )
 
 

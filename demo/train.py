@@ -1,7 +1,7 @@
 """Train the demonstration model from nothing: python demo/train.py
 
-Stages, each resumable (run the same command again): vae, tower, base, background, style; after the last the checkpoint file
-is written. States, losses.json and losses.png go to demo/.state. README.md says what each stage learns.
+Stages, each resumable (run the same command again): vae, tower, base, background, style; after the last the checkpoint
+file is written. States, losses.json and losses.png go to demo/.state. README.md says what each stage learns.
 """
 
 from __future__ import annotations
@@ -23,14 +23,15 @@ STATE = DEMO / ".state"
 CHECKPOINT = DEMO / "colorize-demo.safetensors"
 
 RECIPES = {
-    "vae": Recipe(steps=650, rate=6e-4, seed=1, warmup=60, decay=0.99),
+    "vae": Recipe(steps=1000, rate=1.3e-3, seed=1, warmup=100, decay=0.99),
     "tower": Recipe(steps=900, rate=1.5e-3, seed=2, decay=0.99),
     "base": Recipe(steps=2200, rate=1.2e-3, seed=3),
     "background": Recipe(steps=1300, rate=1.0e-3, seed=4),
     "style": Recipe(steps=450, rate=1.5e-3, seed=5, decay=0.99),
 }
 
-FIGURES, BACKDROPS = 1800, 3500
+FIGURES, STYLED_FIGURES, BACKDROPS = 1300, 400, 3500
+"""Characters, those of the last stage, and backgrounds in training."""
 
 
 class Trainer:
@@ -87,11 +88,11 @@ class Trainer:
         with torch.autocast("cpu", torch.bfloat16, enabled=self.compiled):
             return encode(self.vae, pictures)
 
-    def _targets(self, name: str, seed: int, styled: bool) -> tuple[list, Tensor]:
+    def _targets(self, name: str, figures: int, seed: int, styled: bool) -> tuple[list, Tensor]:
         """Return the targets and their latents, encoded once."""
         from stages import draw_targets, paint
 
-        targets = draw_targets(self.pools, seed, styled)
+        targets = draw_targets(self.pools, figures, seed, styled)
         file = STATE / f"{name}-latents.pt"
         if file.is_file():
             return targets, torch.load(file, weights_only=True)
@@ -103,7 +104,7 @@ class Trainer:
     def base_stage(self) -> None:
         from stages import SCHEDULE, BaseStage, diffusion_batch
 
-        targets, latents = self._targets("base", 3, styled=False)
+        targets, latents = self._targets("base", FIGURES, 3, styled=False)
         stage = BaseStage(self.model, self.head)
         call = self._call(stage)
 
@@ -122,20 +123,20 @@ class Trainer:
         from injection_stages import BackgroundStage
         from stages import ROWS, SCHEDULE, diffusion_batch, random_sizes
 
-        targets, latents = self._targets("base", 3, styled=False)
+        targets, latents = self._targets("base", FIGURES, 3, styled=False)
         stage = BackgroundStage(self.model)
         call = self._call(stage)
 
         def loss(rng: np.random.Generator, step: int) -> Tensor:
             b = diffusion_batch(self.pools, targets, latents, rng, injection=True)
             x, v = SCHEDULE.noised(b.latents, b.timesteps)
-            rows = b.inject > 0
+            rows = b.strength > 0
             latent = torch.zeros_like(b.latents)
             latent[rows] = self._encode(b.behind_pictures[rows])
-            blind = torch.from_numpy(rng.random(ROWS) >= 0.25).float().maximum(1 - b.inject)
+            blind = torch.from_numpy(rng.random(ROWS) >= 0.25).float().maximum(1 - b.strength)
             own_tokens = torch.from_numpy(rng.random(ROWS) < 0.7)
             sizes = random_sizes(rng, ROWS)
-            common = (b.lines, b.mask, b.references, b.behind, b.split, b.keep, b.timesteps, b.inject)
+            common = (b.lines, b.mask, b.references, b.behind, b.split, b.keep, b.timesteps, b.inject, b.strength)
             return call((*common, latent, sizes, blind, own_tokens), x, v)
 
         model = self.model
@@ -149,7 +150,7 @@ class Trainer:
         from injection_stages import StyleStage
         from stages import ROWS, SCHEDULE, diffusion_batch, random_sizes
 
-        targets, latents = self._targets("style", 5, styled=True)
+        targets, latents = self._targets("style", STYLED_FIGURES, 5, styled=True)
         model = self.model
         model.requires_grad_(False)
         for part in (model.style, model.modulation):
@@ -161,7 +162,7 @@ class Trainer:
             b = diffusion_batch(self.pools, targets, latents, rng, injection=True, styled=True)
             x, v = SCHEDULE.noised(b.latents, b.timesteps)
             latent, style_latent = self._encode(torch.cat([b.behind_pictures, b.reference_pictures])).chunk(2)
-            common = (b.lines, b.mask, b.references, b.behind, b.split, b.keep, b.timesteps, b.inject)
+            common = (b.lines, b.mask, b.references, b.behind, b.split, b.keep, b.timesteps, b.inject, b.strength)
             return call((*common, latent, random_sizes(rng, ROWS), style_latent, random_sizes(rng, ROWS)), x, v)
 
         parameters = itertools.chain(model.style.parameters(), model.modulation.parameters())

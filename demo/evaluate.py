@@ -1,0 +1,212 @@
+"""Measure the demonstration model on held-out pairs, through the pack's nodes: python demo/evaluate.py
+
+Each pair is a drawing and a reference of unseen characters, unseen palettes and an unseen background picture. The right
+answer is the drawing's scene in the reference's colours, before the background picture.
+
+Error of a part (hair, skin, top, bottom): ΔE (CIE76) between the mean colours over the pixels that the part fills.
+Error of the background: mean ΔE of its pixels. Intervals: 95 %, bootstrap over pairs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from comfy_path import DEMO
+from drawing import Part
+from measure import bootstrap, pixel_error, region_error, to_lab
+from palettes import NEUTRAL, Style, random_style
+from pipeline import Features, Pipeline, to_image
+from scenes import HELD_OUT, Scene
+
+PARTS = {"hair": Part.HAIR, "skin": Part.SKIN, "top": Part.TOP, "bottom": Part.BOTTOM}
+COLUMNS = (*PARTS, "4 parts", "background")
+
+VARIANTS = {
+    "plain": Features(),
+    "split": Features(split=True),
+    "split + background injection": Features(split=True, injection=1.0),
+    "split + background injection + style": Features(split=True, injection=1.0, style=True),
+}
+
+STYLED_VARIANTS = ("split + background injection", "split + background injection + style")
+
+BATCH = 16
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A drawing, a reference, a background picture and the right answer, all [128, 128, …] uint8."""
+
+    drawing: np.ndarray
+    mask: np.ndarray
+    reference: np.ndarray
+    reference_mask: np.ndarray
+    background: np.ndarray
+    right: np.ndarray
+    parts: dict[str, np.ndarray]
+    behind: np.ndarray
+    lines: np.ndarray
+    shade: np.ndarray
+
+
+def make_pair(number: int, style: Style = NEUTRAL) -> Pair:
+    """Return the held-out pair of this number."""
+    seed = HELD_OUT + 10 * number
+    target = Scene(character=seed, background=seed)
+    other = Scene(character=seed + 1, background=seed + 1)
+    mask = target.mask()
+    return Pair(
+        drawing=np.repeat(target.drawing()[..., None], 3, axis=2),
+        mask=mask,
+        reference=other.paint(seed, seed + 1, style),
+        reference_mask=other.mask() == 255,
+        background=target.paint_background(seed),
+        right=target.paint(seed, seed, style),
+        parts={name: target.part(part) for name, part in PARTS.items()},
+        behind=mask == 0,
+        lines=target.drawing() < 96,
+        shade=target.shaded(),
+    )
+
+
+def colour_all(pipeline: Pipeline, pairs: list[Pair], features: Features) -> list[np.ndarray]:
+    """Colour every pair; pictures in [0, 1]."""
+    results: list[np.ndarray] = []
+    for start in range(0, len(pairs), BATCH):
+        some = pairs[start : start + BATCH]
+        drawings = to_image([pair.drawing for pair in some])
+        references = to_image([pair.reference for pair in some])
+        backgrounds = to_image([pair.background for pair in some])
+        masks = to_image([pair.mask for pair in some])
+        results.extend(pipeline.colour(drawings, references, backgrounds, masks, features, seed=start).numpy())
+    return results
+
+
+def errors(pairs: list[Pair], results: list[np.ndarray]) -> np.ndarray:
+    """Return the errors [N, 6] in the order of `COLUMNS`."""
+    rows = []
+    for pair, result in zip(pairs, results, strict=True):
+        lab, right = to_lab(result), to_lab(pair.right / 255)
+        parts = [region_error(lab, right, region) for region in pair.parts.values()]
+        rows.append([*parts, float(np.nanmean(parts)), pixel_error(lab, right, pair.behind)])
+    return np.array(rows)
+
+
+def guesses(pairs: list[Pair]) -> dict[str, list[np.ndarray]]:
+    """Return what needs no model: grey, and the mean colours of the reference's character and of the background."""
+
+    def means(pair: Pair) -> np.ndarray:
+        character = pair.reference[pair.reference_mask].mean(axis=0)
+        background = pair.background.reshape(-1, 3).mean(axis=0)
+        return np.where(pair.behind[..., None], background, character) / 255
+
+    return {
+        "mid-grey": [np.full((128, 128, 3), 0.5) for _ in pairs],
+        "mean colour of the reference's character / of the background picture": [means(pair) for pair in pairs],
+    }
+
+
+def style_errors(pairs: list[Pair], results: list[np.ndarray]) -> np.ndarray:
+    """Return [N, 3]: mean ΔE of the lines' pixels, of the shaded sides' and of all the character's."""
+    rows = []
+    for pair, result in zip(pairs, results, strict=True):
+        lab, right = to_lab(result), to_lab(pair.right / 255)
+        rows.append([pixel_error(lab, right, region) for region in (pair.lines, pair.shade, pair.mask == 255)])
+    return np.array(rows)
+
+
+def table(columns: tuple[str, ...], rows: dict[str, np.ndarray]) -> str:
+    """Write a Markdown table of means, with intervals in the last column."""
+    lines = ["| | " + " | ".join(columns) + f" | 95 % of {columns[-1]} |", "|---" * (len(columns) + 2) + "|"]
+    for name, values in rows.items():
+        low, high = bootstrap(values[:, -1])
+        means = " | ".join(f"{mean:.1f}" for mean in np.nanmean(values, axis=0))
+        lines.append(f"| {name} | {means} | {low:.1f} … {high:.1f} |")
+    return "\n".join(lines)
+
+
+def gain(name: str, before: np.ndarray, after: np.ndarray) -> str:
+    """Say by how much an error falls, pair by pair."""
+    low, high = bootstrap(before - after)
+    return f"- {name}: {np.nanmean(before - after):.1f} ({low:.1f} … {high:.1f})"
+
+
+def evaluate(
+    pipeline: Pipeline, count: int, first: int = 0, say: Callable[[str], None] = logging.info
+) -> dict[str, np.ndarray]:
+    """Return the errors of every row of the table."""
+    pairs = [make_pair(first + number) for number in range(count)]
+    rows = {name: errors(pairs, results) for name, results in guesses(pairs).items()}
+    limit = pipeline.roundtrip(to_image([pair.right for pair in pairs]))
+    rows["autoencoder alone, on the right answer (the limit)"] = errors(pairs, list(limit.numpy()))
+    for name, features in VARIANTS.items():
+        say(f"{name}: {count} pairs")
+        rows[name] = errors(pairs, colour_all(pipeline, pairs, features))
+    return rows
+
+
+def evaluate_style(pipeline: Pipeline, count: int, first: int = 0) -> dict[str, np.ndarray]:
+    """Return the errors on pairs whose reference has coloured lines, shading or both."""
+    pairs = [make_pair(first + n, random_style(HELD_OUT + first + n)) for n in range(count)]
+    return {name: style_errors(pairs, colour_all(pipeline, pairs, VARIANTS[name])) for name in STYLED_VARIANTS}
+
+
+def report(rows: dict[str, np.ndarray], styled: dict[str, np.ndarray]) -> str:
+    """Write both tables and the gains."""
+    background = {name: values[:, -1] for name, values in rows.items()}
+    plain, split, injected, _ = (background[name] for name in VARIANTS)
+    before, after = (styled[name] for name in STYLED_VARIANTS)
+    return "\n".join(
+        [
+            table(COLUMNS, rows),
+            "",
+            "The background's error falls, pair by pair, by",
+            "",
+            gain("plain to split", plain, split),
+            gain("split to split + background injection", split, injected),
+            "",
+            "References in other styles (line colour, shading):",
+            "",
+            table(("lines", "shaded sides", "character"), styled),
+            "",
+            gain("style, on lines", before[:, 0], after[:, 0]),
+            gain("style, on shaded sides", before[:, 1], after[:, 1]),
+            gain("style, on the whole character", before[:, 2], after[:, 2]),
+        ]
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--checkpoint", type=Path, default=DEMO / "colorize-demo.safetensors")
+    parser.add_argument("--pairs", type=int, default=64)
+    parser.add_argument(
+        "--first", type=int, default=0, help="number of the first pair; choose settings on others than 0 … 63"
+    )
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--json", type=Path, help="write all errors to this file too")
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    pipeline = Pipeline(arguments.checkpoint)
+    rows = evaluate(pipeline, arguments.pairs, arguments.first, print)
+    styled = evaluate_style(pipeline, arguments.pairs, arguments.first)
+    digest = hashlib.sha256(arguments.checkpoint.read_bytes()).hexdigest()[:12]
+    print(f"\n{arguments.pairs} pairs from {arguments.first}, checkpoint {digest}\n\n{report(rows, styled)}")
+    if arguments.json:
+        numbers = {
+            name: values.tolist() for name, values in (rows | {f"styled: {n}": v for n, v in styled.items()}).items()
+        }
+        arguments.json.write_text(json.dumps(numbers))
+
+
+if __name__ == "__main__":
+    main()
