@@ -21,9 +21,8 @@ class _Attention(nn.Module):
         self.out_proj = nn.Linear(width, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        q, k, v = (
-            F.linear(x, self.in_proj_weight, self.in_proj_bias).unflatten(-1, (3, -1, HEAD)).permute(2, 0, 3, 1, 4)
-        )
+        projected = F.linear(x, self.in_proj_weight, self.in_proj_bias)
+        q, k, v = projected.unflatten(-1, (3, -1, HEAD)).permute(2, 0, 3, 1, 4)
         return self.out_proj(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
 
 
@@ -60,7 +59,14 @@ class ImageTower(nn.Module):
         self.transformer = nn.ModuleDict({"resblocks": nn.ModuleList(_Block(width) for _ in range(layers))})
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """Encode [B, 3, size, size], normalised as CLIP does, into the patches' tokens [B, (size / 14)², tokens_width]."""
+        """Encode pictures.
+
+        Args:
+            pixels: [B, 3, size, size], normalised as CLIP does.
+
+        Returns:
+            [B, (size / 14)², tokens_width], all tokens but the class's.
+        """
         x = self.conv1(pixels).flatten(2).transpose(1, 2)
         x = torch.cat([self.class_embedding.expand(len(x), 1, -1).to(x.dtype), x], dim=1) + self.positional_embedding
         x = self.ln_pre(x)

@@ -1,0 +1,55 @@
+"""The demonstration model colours held-out pairs through the nodes as well as it did when it was trained."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+PAIRS = 8
+RECORDED = Path(__file__).with_name("recorded-errors.json")
+
+
+@pytest.fixture(scope="module")
+def rows(pack, demo_checkpoint):
+    from evaluate import evaluate
+    from pipeline import Pipeline
+
+    return evaluate(Pipeline(demo_checkpoint, pack.run), PAIRS)
+
+
+def test_errors_have_not_risen_by_a_quarter(rows):
+    from evaluate import VARIANTS
+
+    recorded = json.loads(RECORDED.read_text())
+    for name in VARIANTS:
+        for column, error in zip(("4 parts", "background"), rows[name][:, -2:].mean(axis=0), strict=True):
+            assert error <= 1.25 * recorded[name][column], f"{name}, {column}"
+
+
+def test_each_feature_brings_the_background_closer(rows):
+    plain, split, injected = (rows[name][:, -1].mean() for name in ("plain", "split", "split + background injection"))
+    assert plain > split > injected
+
+
+def test_a_run_repeats_and_another_checkpoint_gives_another_picture(pack, demo_checkpoint):
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    from evaluate import VARIANTS, colour_all, make_pair
+    from pipeline import Pipeline
+
+    pairs, features = [make_pair(0), make_pair(1)], VARIANTS["split + background injection"]
+    first, again = (colour_all(Pipeline(demo_checkpoint, pack.run), pairs, features) for _ in range(2))
+    assert np.array_equal(first, again)
+    weights = load_file(str(demo_checkpoint))
+    kept = demo_checkpoint.with_suffix(".kept")
+    shutil.copy(demo_checkpoint, kept)
+    try:
+        name = "model.diffusion_model.out.2.weight"
+        save_file(weights | {name: torch.zeros_like(weights[name])}, str(demo_checkpoint))
+        other = colour_all(Pipeline(demo_checkpoint, pack.run), pairs, features)
+    finally:
+        shutil.move(kept, demo_checkpoint)
+    assert np.abs(np.array(first) - np.array(other)).mean() > 0.05

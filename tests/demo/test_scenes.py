@@ -1,0 +1,68 @@
+"""The generator: every picture comes from its seeds, and every colour is known."""
+
+import numpy as np
+import pytest
+
+
+def test_a_seed_gives_the_same_picture_and_another_seed_another():
+    from scenes import Scene
+
+    first = Scene(5, 6).paint(7, 8)
+    assert np.array_equal(first, Scene(5, 6).paint(7, 8))
+    assert not np.array_equal(first, Scene(9, 6).paint(7, 8))
+    assert not np.array_equal(first, Scene(5, 6).paint(9, 8))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_parts_have_exactly_the_palette_s_colour(seed):
+    from drawing import Part
+    from palettes import character_colours
+    from scenes import Scene
+
+    scene = Scene(seed, seed)
+    picture = scene.paint(seed, seed)
+    for part in (Part.HAIR, Part.SKIN, Part.TOP, Part.BOTTOM):
+        region = scene.part(part)
+        assert region.sum() > 30
+        assert np.abs(picture[region] - character_colours(seed)[part].round()).max() <= 1
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_outside_the_mask_a_scene_is_its_background(seed):
+    from scenes import Scene
+
+    scene = Scene(seed, seed + 20)
+    outside = scene.mask() == 0
+    assert 0.3 < outside.mean() < 0.95
+    assert np.array_equal(scene.paint(1, 2)[outside], scene.paint_background(2)[outside])
+
+
+def test_the_drawing_has_dark_lines_within_the_mask_only():
+    from scenes import Scene
+
+    scene = Scene(3, 3)
+    drawing = scene.drawing()
+    assert drawing.min() == 0
+    assert (drawing[scene.mask() == 0] == 255).all()
+
+
+def test_style_changes_lines_and_shade_but_not_the_lit_colours():
+    from drawing import Part
+    from palettes import Style
+    from scenes import Scene
+
+    scene = Scene(2, 2)
+    neutral, styled = scene.paint(1, 1), scene.paint(1, 1, Style(ink="red", shading=0.5))
+    lit = scene.part(Part.TOP) & ~scene.shaded()
+    assert styled[scene.shaded()].mean() < neutral[scene.shaded()].mean() * 0.7
+    assert np.mean(np.any(neutral[lit] != styled[lit], axis=-1)) < 0.2
+
+
+@pytest.mark.parametrize("kind", ["hills", "sea", "room", "city", "stripes", "bubbles", "plain"])
+def test_every_kind_of_background_uses_several_colours_in_any_size(kind):
+    from scenes import Scene
+
+    for size in (64, 192):
+        picture = Scene(1, 1, kind, size=size).paint_background(3)
+        assert picture.shape == (size, size, 3)
+        assert len(np.unique(picture.reshape(-1, 3), axis=0)) >= 3
