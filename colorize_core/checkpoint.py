@@ -72,7 +72,7 @@ OTHER_FILES = (
     (
         "an IS-Net segmenter",
         ("stage1.rebnconv", "side1."),
-        "Put it into models/colorize_segmenters and load it with Load Segmenter.",
+        "Put it into models/colorize_segmenters and load it with Load Character Segmenter.",
     ),
     ("a Stable Diffusion 1.x checkpoint", (UNET, "cond_stage_model.transformer."), _CHECKPOINT),
     ("a Stable Diffusion 2.x checkpoint", (UNET, "cond_stage_model.model."), _CHECKPOINT),

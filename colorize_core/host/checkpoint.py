@@ -64,7 +64,7 @@ def load_vae(state_dict: dict[str, Tensor], file_name: str) -> comfy.sd.VAE:
     """Build ComfyUI's VAE at the size that the weights (keys without prefix) tell."""
     with reading_sizes("the VAE", file_name):
         config = vae_config(state_dict)
-    with torch.device("meta"):
-        expected = AutoencoderKL(**config).state_dict()
+        with torch.device("meta"):
+            expected = AutoencoderKL(**config).state_dict()
     check_complete("the VAE", file_name, expected, state_dict)
     return comfy.sd.VAE(sd=dict(state_dict), config={"params": config})

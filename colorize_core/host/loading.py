@@ -42,7 +42,7 @@ def reading_sizes(part: str, file_name: str) -> Iterator[None]:
         yield
     except ColorizeError:
         raise
-    except Exception as error:
+    except (LookupError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
         raise ColorizeError(
             f"{file_name}: the sizes of {part} cannot be read off its weights ({type(error).__name__}: {error}). "
             "The file is truncated, edited or of another version: download the checkpoint again."

@@ -1,0 +1,147 @@
+"""A small studio: the tiny checkpoint loaded once, made-up pictures, and the graph's steps as short calls.
+
+Pictures are drawn from a seeded generator, masks are plain shapes; everything goes through the nodes.
+"""
+
+import gc
+import hashlib
+import zlib
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+SIZE = (96, 64)  # height, width of the output in pixels: a latent of 12×8
+
+
+@pytest.fixture(scope="session")
+def tiny_tensors(tiny_checkpoint) -> dict[str, Any]:
+    """The tensors of the tiny checkpoint; copy before changing one."""
+    from safetensors.torch import load_file
+
+    return load_file(str(tiny_checkpoint))
+
+
+class Studio:
+    """Runs the steps of the graph with little to say.
+
+    Example:
+        >>> carrier = studio.carrier(background="background_image", style=True)
+        >>> model, positive, negative = studio.apply(carrier, studio.mask())
+        >>> latent = studio.sample(model, *studio.sketch(positive, negative))
+    """
+
+    def __init__(self, host: Any, pack: Any, loaded: tuple[Any, ...]) -> None:
+        self.host, self.pack, self.torch, self.loaded = host, pack, host.torch, loaded
+        self.model, self.colorizer, self.control_net, self.vae, self.clip_vision = loaded
+
+    # --- pictures ---
+
+    def picture(self, name: str = "reference", height: int = 40, width: int = 50, batch: int = 1, channels: int = 3):
+        """IMAGE [B, H, W, C] in [0, 1] of smooth colours, another for each name."""
+        torch = self.torch
+        generator = torch.Generator().manual_seed(zlib.crc32(name.encode()))
+        coarse = torch.rand(batch, channels, 5, 4, generator=generator)
+        smooth = torch.nn.functional.interpolate(coarse, size=(height, width), mode="bilinear")
+        return smooth.movedim(1, -1).contiguous()
+
+    def line_map(self, name: str = "sketch", size: tuple[int, int] = SIZE, batch: int = 1, channels: int = 3):
+        """IMAGE of white lines on black."""
+        return (self.picture(name, *size, batch=batch, channels=1) > 0.55).float().expand(-1, -1, -1, channels).clone()
+
+    def mask(self, kind: str = "left", size: tuple[int, int] = SIZE):
+        """MASK [1, H, W]: 1 on one half, everywhere ("all") or nowhere ("none")."""
+        mask = self.torch.zeros(1, *size)
+        height, width = size
+        regions = {
+            "left": (slice(None), slice(0, width // 2)),
+            "top": (slice(0, height // 2), slice(None)),
+            "middle": (slice(height // 4, 3 * height // 4), slice(width // 4, 3 * width // 4)),
+            "all": (slice(None), slice(None)),
+            "none": (slice(0, 0), slice(None)),
+        }
+        mask[(0, *regions[kind])] = 1.0
+        return mask
+
+    # --- the graph ---
+
+    def carrier(
+        self,
+        background: str | None = None,
+        style: bool = False,
+        size: tuple[int, int] = SIZE,
+        batch: int = 1,
+        reference: str = "reference",
+    ):
+        """Encode a reference, and what is asked for beside it."""
+        run, clip_vision = self.pack.run, self.clip_vision
+        common = {"colorizer": self.colorizer, "vae": self.vae, "clip_vision": clip_vision}
+        common |= {"height": size[0], "width": size[1]}
+        image = self.picture(reference, batch=batch)
+        (carrier,) = run("ColorizeEncodeReference", clip_vision=clip_vision, image=image)
+        if style:
+            (carrier,) = run("ColorizeEncodeStyle", carrier=carrier, image=image, **common)
+        if background:
+            image = self.picture("background", 44, 36, batch=batch)
+            (carrier,) = run("ColorizeEncodeBackground", carrier=carrier, image=image, source=background, **common)
+        return carrier
+
+    def apply(self, carrier: Any, mask: Any = None, model: Any = None, **settings: Any):
+        """Return (model, positive, negative)."""
+        inputs = {"model": model or self.model, "colorizer": self.colorizer, "carrier": carrier, **settings}
+        return self.pack.run("ColorizeApply", **inputs, **({} if mask is None else {"sketch_mask": mask}))
+
+    def sketch(self, positive: Any, negative: Any, image: Any = None, control_net: Any = None, **settings: Any):
+        """Apply the sketch encoder, or another CONTROL_NET, to both conditionings."""
+        return self.pack.run(
+            "ControlNetApplyAdvanced",
+            positive=positive,
+            negative=negative,
+            control_net=control_net or self.control_net,
+            image=self.line_map() if image is None else image,
+            **({"strength": 1.0, "start_percent": 0.0, "end_percent": 1.0} | settings),
+        )
+
+    def noise(self, size: tuple[int, int] = SIZE, batch: int = 1, seed: int = 1):
+        """Noise [B, 4, h, w] for an output of this size."""
+        generator = self.torch.Generator().manual_seed(seed)
+        return self.torch.randn(batch, 4, size[0] // 8, size[1] // 8, generator=generator)
+
+    def sample(self, model: Any, positive: Any, negative: Any, noise: Any = None, **settings: Any):
+        """Run ComfyUI's sampler, three Euler steps unless told otherwise, and return the latent [B, 4, h, w]."""
+        import comfy.sample
+
+        noise = self.noise() if noise is None else noise
+        options = {"steps": 3, "cfg": 2.0, "sampler_name": "euler", "scheduler": "normal", "seed": 0} | settings
+        latent = self.torch.zeros_like(noise)
+        with self.torch.inference_mode():
+            return comfy.sample.sample(
+                model, noise, positive=positive, negative=negative, latent_image=latent, disable_pbar=True, **options
+            )
+
+    # --- looking at results ---
+
+    def difference(self, a: Any, b: Any) -> float:
+        """‖a - b‖/‖b‖."""
+        return float((a.float() - b.float()).norm() / b.float().norm())
+
+    def digest(self, model: Any) -> str:
+        """Hash of a MODEL's weights, patches and options."""
+        digest = hashlib.sha256()
+        for name, tensor in sorted(model.model.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(tensor.detach().cpu().contiguous().view(self.torch.uint8).numpy().tobytes())
+        for part in (model.model_options, model.patches, model.object_patches, model.wrappers, model.callbacks):
+            digest.update(repr(part).encode())
+        return digest.hexdigest()
+
+    def alive(self, *class_names: str) -> list[Any]:
+        """Objects of these classes of ours that the garbage collector cannot free."""
+        gc.collect()
+        return [thing for thing in gc.get_objects() if type(thing).__name__ in class_names]
+
+
+@pytest.fixture(scope="session")
+def studio(host: SimpleNamespace, pack: Any, tiny_checkpoint: Any) -> Studio:
+    """The tiny checkpoint loaded through its node."""
+    return Studio(host, pack, pack.run("ColorizeCheckpointLoader", ckpt_name=tiny_checkpoint.name))
