@@ -171,6 +171,26 @@ class DemoModel(nn.Module):
         return result.transpose(1, 2).reshape(back), warped.transpose(1, 2).reshape(back)
 
 
+@torch.no_grad()
+def start_from_unet(encoder: LatentEncoder, unet: nn.Module) -> None:
+    """Let a latent encoder begin as a copy of the UNet's encoding half, which at timestep 0 reads clean latents."""
+    encoder.input_blocks.load_state_dict(unet.input_blocks.state_dict())
+    encoder.time_embed.load_state_dict(unet.time_embed.state_dict())
+    start_at_zero(encoder.label_emb[0][2])
+
+
+@torch.no_grad()
+def start_injection(model: DemoModel) -> None:
+    """Let injection begin by comparing skips with what the background encoder gives for the same block, as they are."""
+    start_from_unet(model.background, model.unet)
+    same = torch.eye(CHANNELS)
+    for head, block in zip(model.background.zero_layers, model.injection.warp_modules, strict=True):
+        head.weight.copy_(same[:, :, None, None])
+        head.bias.zero_()
+        for layer in (block.attn.to_q, block.attn.to_k, block.attn.to_v):
+            layer.weight.copy_(same)
+
+
 class Regions:
     """Where the character is at each block's size, worked out once a call."""
 

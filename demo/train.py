@@ -121,9 +121,11 @@ class Trainer:
 
     def background_stage(self) -> None:
         from injection_stages import BackgroundStage
+        from model import start_injection
         from stages import ROWS, SCHEDULE, diffusion_batch, random_sizes
 
         targets, latents = self._targets("base", FIGURES, 3, styled=False)
+        start_injection(self.model)
         stage = BackgroundStage(self.model)
         call = self._call(stage)
 
@@ -133,7 +135,7 @@ class Trainer:
             rows = b.strength > 0
             latent = torch.zeros_like(b.latents)
             latent[rows] = self._encode(b.behind_pictures[rows])
-            blind = torch.from_numpy(rng.random(ROWS) >= 0.25).float().maximum(1 - b.strength)
+            blind = torch.from_numpy(rng.random(ROWS) >= 0.35).float().maximum(1 - b.strength)
             own_tokens = torch.from_numpy(rng.random(ROWS) < 0.7)
             sizes = random_sizes(rng, ROWS)
             common = (b.lines, b.mask, b.references, b.behind, b.split, b.keep, b.timesteps, b.inject, b.strength)
@@ -148,10 +150,12 @@ class Trainer:
 
     def style_stage(self) -> None:
         from injection_stages import StyleStage
+        from model import start_from_unet
         from stages import ROWS, SCHEDULE, diffusion_batch, random_sizes
 
         targets, latents = self._targets("style", STYLED_FIGURES, 5, styled=True)
         model = self.model
+        start_from_unet(model.style, model.unet)
         model.requires_grad_(False)
         for part in (model.style, model.modulation):
             part.requires_grad_(True)

@@ -1,0 +1,50 @@
+"""Draw the pictures in demo/assets: python demo/make_assets.py
+
+Drawings, references and backgrounds of 128×128 pixels, the demonstration model's size, none of them from training. A
+drawing's alpha channel holds its character's mask, as ComfyUI's mask editor saves it: transparent on the character.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image
+
+from comfy_path import DEMO
+from palettes import Style
+from scenes import HELD_OUT, Scene
+
+ASSETS = DEMO / "assets"
+
+DRAWINGS = {"jumper": 34, "sailor": 45, "dancer": 12, "walker": 31}
+"""Name and seed of each drawing's character, counted from `HELD_OUT`; the other tables likewise."""
+
+REFERENCES = {"blueberry": (22, "hills"), "poppy": (30, "room"), "coral": (55, "plain"), "orchard": (51, "city")}
+
+BACKGROUNDS = {"hills": 3, "sea": 5, "room": 8, "city": 13, "stripes": 21, "bubbles": 34}
+
+INKED = Style(ink="blue", shading=0.5)
+
+
+def pictures() -> dict[str, np.ndarray]:
+    """Return every asset by name: drawings [128, 128, 4], the others [128, 128, 3], uint8."""
+    assets = {}
+    for name, seed in DRAWINGS.items():
+        scene = Scene(HELD_OUT + seed, HELD_OUT + seed)
+        assets[f"drawing-{name}"] = np.dstack([np.repeat(scene.drawing()[..., None], 3, axis=2), 255 - scene.mask()])
+    for name, (seed, kind) in REFERENCES.items():
+        scene = Scene(HELD_OUT + seed, HELD_OUT + seed, kind)
+        assets[f"reference-{name}"] = scene.paint(HELD_OUT + seed, HELD_OUT + seed)
+        assets[f"reference-{name}-inked"] = scene.paint(HELD_OUT + seed, HELD_OUT + seed, INKED)
+    for kind, seed in BACKGROUNDS.items():
+        assets[f"background-{kind}"] = Scene(0, HELD_OUT + seed, kind).paint_background(HELD_OUT + seed)
+    return assets
+
+
+def main() -> None:
+    ASSETS.mkdir(exist_ok=True)
+    for name, picture in pictures().items():
+        Image.fromarray(picture).save(ASSETS / f"{name}.png", optimize=True)
+
+
+if __name__ == "__main__":
+    main()
