@@ -5,6 +5,7 @@ from comfy_api.latest import ComfyExtension, io
 from .apply import ColorizeApply, ColorizeBlockStrengths
 from .checkpoint import ColorizeCheckpointLoader
 from .encode import ColorizeEncodeBackground, ColorizeEncodeReference, ColorizeEncodeStyle
+from .inject import ColorizeAttentionInjection
 from .lines import ColorizeExtractLines, ColorizeLineExtractorLoader
 from .masks import ColorizeBleach, ColorizeMergeMasks
 from .preview import ColorizePreviewRegions
@@ -12,6 +13,7 @@ from .regions import ColorizeAddRegion
 from .sample import ColorizeGuider
 from .segment import ColorizeSegmentCharacter, ColorizeSegmenterLoader
 from .sketch import ColorizeCropToBox, ColorizePrepareSketch
+from .text import ColorizeManipulateTokens
 
 NODES: list[type[io.ComfyNode]] = [
     ColorizeCheckpointLoader,
@@ -31,6 +33,8 @@ NODES: list[type[io.ComfyNode]] = [
     ColorizeApply,
     ColorizeBlockStrengths,
     ColorizeGuider,
+    ColorizeAttentionInjection,
+    ColorizeManipulateTokens,
 ]
 
 

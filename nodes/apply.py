@@ -11,15 +11,8 @@ from ..colorize_core.settings import (
     Settings,
     level_strengths,
 )
+from .inputs import fraction, percent, strength
 from .sockets import BlockStrengths, Carrier, Colorizer
-
-
-def _strength(name: str, tooltip: str) -> io.Float.Input:
-    return io.Float.Input(name, default=1.0, min=0.0, max=4.0, step=0.05, tooltip=tooltip)
-
-
-def _percent(name: str, default: float, tooltip: str, optional: bool = False) -> io.Float.Input:
-    return io.Float.Input(name, default=default, min=0.0, max=1.0, step=0.001, tooltip=tooltip, optional=optional)
 
 
 class ColorizeApply(io.ComfyNode):
@@ -45,31 +38,31 @@ class ColorizeApply(io.ComfyNode):
                     tooltip="1 where the drawing's character is; of any size, one or one for each image of the batch. "
                     "Without it there is no split and no background is injected.",
                 ),
-                _strength("foreground_strength", "How strongly the character follows the reference."),
-                _strength("background_strength", "How strongly the background follows its picture."),
-                _percent("merge", 0.0, "How much of the background's colours goes into the character as well."),
-                _percent("threshold", 0.05, "Mask values above this belong to the character."),
-                _strength("encoder_strength", "Strength in the first two attentions: fine texture."),
-                _strength("color_strength", "Strength in the attentions that carry colour."),
-                _strength(
+                strength("foreground_strength", "How strongly the character follows the reference."),
+                strength("background_strength", "How strongly the background follows its picture."),
+                fraction("merge", 0.0, "How much of the background's colours goes into the character as well."),
+                fraction("threshold", 0.05, "Mask values above this belong to the character."),
+                strength("encoder_strength", "Strength in the first two attentions: fine texture."),
+                strength("color_strength", "Strength in the attentions that carry colour."),
+                strength(
                     "semantic_strength",
                     "Strength in the attentions that carry meaning; lower it when parts "
                     "of the reference turn up in the wrong places.",
                 ),
-                _percent("start_percent", 0.0, "Fraction of the sampling from which the references count."),
-                _percent("end_percent", 1.0, "Fraction of the sampling up to which the references count."),
+                percent("start_percent", 0.0, "Fraction of the sampling from which the references count."),
+                percent("end_percent", 1.0, "Fraction of the sampling up to which the references count."),
                 BlockStrengths.Input(
                     "block_strengths",
                     optional=True,
                     tooltip="All 16 attention strengths one by one, in place of encoder, color and semantic strength.",
                 ),
-                _percent(
+                percent(
                     "ignore_start_percent",
                     0.0,
                     "Start of a stretch of the sampling in which the references are ignored; see ignore_end_percent.",
                     optional=True,
                 ),
-                _percent(
+                percent(
                     "ignore_end_percent",
                     0.0,
                     "End of the stretch in which the references are ignored; none while it is not after its start.",
@@ -137,7 +130,7 @@ class ColorizeBlockStrengths(io.ComfyNode):
             category="ColorizeDiffusion",
             description="The strengths of all 16 cross-attentions of the UNet, in the order in which they run.",
             inputs=[
-                _strength(
+                strength(
                     f"{block}_{number}", f"Cross-attention {place + 1} of 16: {block} block {number}, {_level(place)}."
                 )
                 for place, (block, number) in enumerate(CROSS_ATTENTIONS)

@@ -3,6 +3,7 @@
 from comfy_api.latest import io
 
 from ..colorize_core.host.encode import encode_background, encode_reference, encode_style
+from .inputs import fraction, size, strength
 from .sockets import Carrier, Colorizer
 
 CATEGORY = "ColorizeDiffusion/encode"
@@ -14,17 +15,6 @@ _CLIP_VISION = (
 _VAE = "The VAE of Load Colorize Checkpoint."
 _COLORIZER = "From the same Load Colorize Checkpoint as the model."
 _CARRIER = "The carrier so far; it is not changed, the output is a new one."
-
-
-def _size(name: str) -> io.Int.Input:
-    return io.Int.Input(
-        name,
-        default=768,
-        min=64,
-        max=8192,
-        step=8,
-        tooltip=f"{name.capitalize()} of the output in pixels; the same as of the latent.",
-    )
 
 
 class ColorizeEncodeReference(io.ComfyNode):
@@ -76,16 +66,9 @@ class ColorizeEncodeBackground(io.ComfyNode):
                     "image",
                     tooltip="A background picture, or the reference with its character painted white (Bleach).",
                 ),
-                _size("width"),
-                _size("height"),
-                io.Float.Input(
-                    "strength",
-                    default=1.0,
-                    min=0.0,
-                    max=4.0,
-                    step=0.05,
-                    tooltip="Factor on the injected features. Lower it when the background looks pasted in.",
-                ),
+                size("width"),
+                size("height"),
+                strength("strength", "Factor on the injected features. Lower it when the background looks pasted in."),
                 io.Combo.Input(
                     "source",
                     options=["background_image", "bleached_reference"],
@@ -141,16 +124,11 @@ class ColorizeEncodeStyle(io.ComfyNode):
                 io.Vae.Input("vae", tooltip=_VAE),
                 io.ClipVision.Input("clip_vision", tooltip=_CLIP_VISION),
                 io.Image.Input("image", tooltip="The picture whose style is taken, as a rule the reference."),
-                _size("width"),
-                _size("height"),
+                size("width"),
+                size("height"),
                 io.Image.Input("background", optional=True, tooltip="A picture whose style is mixed in by `merge`."),
-                io.Float.Input(
-                    "merge",
-                    default=0.0,
-                    min=0.0,
-                    max=1.0,
-                    step=0.05,
-                    tooltip="How much of the background's style: 0 none, 1 nothing else. Needs `background`.",
+                fraction(
+                    "merge", 0.0, "How much of the background's style: 0 none, 1 nothing else. Needs `background`."
                 ),
             ],
             outputs=[Carrier.Output("CARRIER", display_name="carrier", tooltip="The carrier with a style.")],

@@ -3,6 +3,7 @@
 from comfy_api.latest import io
 
 from ..colorize_core.masks import checked_mask
+from .inputs import strength
 from .sockets import Carrier
 
 
@@ -29,14 +30,10 @@ class ColorizeAddRegion(io.ComfyNode):
                     "and its own regions are taken, not its background or style.",
                 ),
                 io.Mask.Input("mask", tooltip="1 where this character is in the drawing; of any size."),
-                io.Float.Input(
+                strength(
                     "strength",
-                    default=1.0,
-                    min=0.0,
-                    max=4.0,
-                    step=0.05,
+                    "How strongly this character follows its reference, times foreground_strength.",
                     optional=True,
-                    tooltip="How strongly this character follows its reference, times foreground_strength.",
                 ),
             ],
             outputs=[Carrier.Output("CARRIER", display_name="carrier", tooltip="The carrier with one more region.")],

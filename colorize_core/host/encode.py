@@ -164,9 +164,7 @@ def encode_latents(
     Returns:
         What the encoder gives, one tensor an output block, with R rows (or as many as the context has).
     """
-    check_output_size(width, height)
-    resized = F.interpolate(picture.movedim(-1, 1), size=(height, width), mode="bicubic").movedim(1, -1)
-    latent = vae.encode(resized) * LATENT_SCALE
+    latent = encode_with_vae(vae, resize_to_output(picture, width, height))
     if latent.shape[1] != encoder.model.in_channels:
         raise ColorizeError(
             f"`vae` makes latents of {latent.shape[1]} channels; expected {encoder.model.in_channels}. Wire the VAE of "
@@ -202,6 +200,17 @@ def progress_and_cancel(steps: int) -> Iterator[None]:
         comfy.model_management.throw_exception_if_processing_interrupted()
         progress.update(1)
         yield
+
+
+def resize_to_output(picture: Tensor, width: int, height: int) -> Tensor:
+    """Bring a picture [R, h, w, 3] to the output's size, without keeping its proportions."""
+    check_output_size(width, height)
+    return F.interpolate(picture.movedim(-1, 1), size=(height, width), mode="bicubic").movedim(1, -1)
+
+
+def encode_with_vae(vae: comfy.sd.VAE, picture: Tensor) -> Tensor:
+    """Return the posterior mean of a picture [R, H, W, 3] in the model's scale, [R, 4, H/8, W/8]."""
+    return vae.encode(picture) * LATENT_SCALE
 
 
 def check_output_size(width: int, height: int) -> None:

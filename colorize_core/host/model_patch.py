@@ -13,7 +13,6 @@ How a call of the UNet goes:
 Source: spec section 5.
 """
 
-import itertools
 from collections.abc import Sequence
 
 import comfy.ldm.modules.attention
@@ -28,17 +27,18 @@ from ..settings import CROSS_ATTENTIONS, Settings
 from ..split_attention import Projected, split_attention, token_slices
 from ..split_lora import SIDES
 from ..style import modulate
+from .attention import attend
 from .colorizer import Colorizer
-from .patch_hooks import Hook
-from .sampling_run import SamplingRun
+from .patch_hooks import Hook, remove_hooks
+from .sampling_run import SamplingRun, live_conditionings
 from .unet_call import UNetCall, row_index
 
-#: Where a run and a call keep their state in transformer options.
+#: Key of our hooks, so that a second Apply replaces the first.
+KEY = "colorize"
+#: Where a run, a call and an attention keep their state in transformer options.
 RUN, CALL, INPUTS = "colorize_run", "colorize_call", "colorize_inputs"
 #: (largest, smallest) sigma of steps in which the tokens count.
 SigmaWindow = tuple[float, float]
-#: Key of our wrappers, so that a second Apply replaces the first.
-WRAPPER_KEY = "colorize"
 
 
 class ColorizePatch:
@@ -71,23 +71,23 @@ class ColorizePatch:
 
     def install(self, model: comfy.model_patcher.ModelPatcher) -> None:
         """Register with a MODEL, which must be a clone; only what is needed, in place of any earlier installation."""
-        remove_hooks(model.model_options["transformer_options"])
+        remove_hooks(model.model_options["transformer_options"], KEY)
         models = [self.background_path] * bool(self.features) + [self.style_heads] * bool(self.style)
         scaled = any(level != 1.0 for level in self.settings.levels)
         if self.masks or scaled:
-            model.set_model_attn2_patch(Hook(self.before_attention))
+            model.set_model_attn2_patch(Hook(KEY, self.before_attention))
             for name, number in CROSS_ATTENTIONS:
-                model.set_model_attn2_replace(Hook(self.attention), name, number)
+                model.set_model_attn2_replace(Hook(KEY, self.attention), name, number)
         if models:
-            model.set_model_output_block_patch(Hook(self.before_concat, models))
+            model.set_model_output_block_patch(Hook(KEY, self.before_concat, models))
         if self.style:
-            model.set_model_patch(Hook(self.time_embedding), "emb_patch")
+            model.set_model_patch(Hook(KEY, self.time_embedding), "emb_patch")
         if self.masks or scaled or models or not self.settings.whole_run:
             kinds = comfy.patcher_extension.WrappersMP
             for kind, wrapper in ((kinds.SAMPLER_SAMPLE, self.around_run), (kinds.DIFFUSION_MODEL, self.around_unet)):
                 # In the options themselves, so that they act wherever the other patches do.
                 comfy.patcher_extension.add_wrapper_with_key(
-                    kind, WRAPPER_KEY, Hook(wrapper), model.model_options, is_model_options=True
+                    kind, KEY, Hook(KEY, wrapper), model.model_options, is_model_options=True
                 )
 
     # --- around a run and a call ---
@@ -97,10 +97,7 @@ class ColorizePatch:
         run = SamplingRun(self.masks, self.settings.threshold)
         sampling = guider.model_patcher.get_model_object("model_sampling")
         run.windows = sigma_windows(sampling, self.settings)
-        for cond in itertools.chain.from_iterable(conds or () for conds in guider.conds.values()):
-            context = cond.get("model_conds", {}).get("c_crossattn")
-            if context is not None:
-                run.live[cond.get("uuid")] = bool(context.cond.any())
+        run.live = live_conditionings(guider)
         options = extra_args["model_options"]["transformer_options"]
         options[RUN] = run
         try:
@@ -153,7 +150,9 @@ class ColorizePatch:
             return frozenset()
         replaced = transformer_options.get("patches_replace", {}).get("attn2", {})
         return frozenset(
-            block for block in CROSS_ATTENTIONS if isinstance(replaced.get(block), Hook) and (*block, 0) not in replaced
+            block
+            for block in CROSS_ATTENTIONS
+            if getattr(replaced.get(block), "key", None) == KEY and (*block, 0) not in replaced
         )
 
     # --- inside a call ---
@@ -191,7 +190,7 @@ class ColorizePatch:
         if self.masks:
             result = self.split(call, inputs, extra_options)
         else:
-            result = self.attend(inputs.q, inputs.k, inputs.v, extra_options)
+            result = attend(inputs.q, inputs.k, inputs.v, extra_options)
             result = result * self.settings.level(extra_options["block"])
         if len(call.live) == call.rows:
             return result
@@ -213,7 +212,7 @@ class ColorizePatch:
                 layout,
                 tokens,
                 strengths,
-                lambda q, k, v: self.attend(q, k, v, extra_options),
+                lambda q, k, v: attend(q, k, v, extra_options),
                 lambda projection, region, x: self.lora(block, projection, region, x),
                 self.settings.merge,
             )
@@ -232,15 +231,6 @@ class ColorizePatch:
             return None
         side = SIDES[1] if region == len(self.masks) else SIDES[0]
         return self.background_path.model.lora.addition(block, projection, side, x)
-
-    @staticmethod
-    def attend(q: Tensor, k: Tensor, v: Tensor, extra_options: dict) -> Tensor:
-        """Attend with the kernel that ComfyUI has chosen."""
-        if not len(q):
-            return torch.empty_like(q)
-        attention = comfy.ldm.modules.attention.optimized_attention
-        precision = extra_options.get("attn_precision")
-        return attention(q, k, v, extra_options["n_heads"], attn_precision=precision, transformer_options=extra_options)
 
     def before_concat(self, h: Tensor, skip: Tensor, transformer_options: dict) -> tuple[Tensor, Tensor]:
         """Modulate the block before with its style, and inject the background into the skip.
@@ -282,17 +272,6 @@ class ColorizePatch:
 
 
 # --- functions of the patch ---
-
-
-def remove_hooks(transformer_options: dict) -> None:
-    """Take out what an earlier Apply Colorization put into a clone's options; other packs' patches stay."""
-    for patches in transformer_options.get("patches", {}).values():
-        patches[:] = [patch for patch in patches if not isinstance(patch, Hook)]
-    for replacements in transformer_options.get("patches_replace", {}).values():
-        for block in [block for block, patch in replacements.items() if isinstance(patch, Hook)]:
-            del replacements[block]
-    for wrappers in transformer_options.get("wrappers", {}).values():
-        wrappers.pop(WRAPPER_KEY, None)
 
 
 def sigma_windows(model_sampling, settings: Settings) -> list[SigmaWindow]:

@@ -10,9 +10,15 @@ class Hook:
 
     ModelPatcher deep-copies its patches when it is cloned and moves what has `to`; a hook holds no state of a run,
     so clones share it and it is never moved.
+
+    Args:
+        key: which of our patches it belongs to.
+        call: the patch function.
+        models: what ComfyUI loads together with the patched model.
     """
 
-    def __init__(self, call: Callable, models: Sequence[comfy.model_patcher.ModelPatcher] = ()):
+    def __init__(self, key: str, call: Callable, models: Sequence[comfy.model_patcher.ModelPatcher] = ()):
+        self.key = key
         self.call = call
         self.side_models = list(models)
 
@@ -30,3 +36,18 @@ class Hook:
     def models(self) -> list[comfy.model_patcher.ModelPatcher]:
         """Return the models that ComfyUI loads together with the patched one."""
         return self.side_models
+
+
+def remove_hooks(transformer_options: dict, key: str) -> None:
+    """Take an earlier installation of one of our patches out of a clone's options; all other patches stay."""
+
+    def ours(patch) -> bool:
+        return isinstance(patch, Hook) and patch.key == key
+
+    for patches in transformer_options.get("patches", {}).values():
+        patches[:] = [patch for patch in patches if not ours(patch)]
+    for replacements in transformer_options.get("patches_replace", {}).values():
+        for block in [block for block, patch in replacements.items() if ours(patch)]:
+            del replacements[block]
+    for wrappers in transformer_options.get("wrappers", {}).values():
+        wrappers.pop(key, None)

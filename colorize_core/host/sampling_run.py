@@ -1,5 +1,6 @@
 """What does not change over the steps of a sampling run: worked out once, dropped when the run ends."""
 
+import itertools
 from collections.abc import Callable, Sequence
 
 import torch
@@ -54,3 +55,16 @@ class SamplingRun:
             return [index.to(device) for index in indices]
 
         return self.once(("regions", latent, size, device), make)
+
+
+def live_conditionings(guider) -> dict[object, bool]:
+    """Say of each conditioning of a run, by its id, whether its context is not all zeros.
+
+    Asked once, when the run begins, so that no step has to wait for the device.
+    """
+    live = {}
+    for cond in itertools.chain.from_iterable(conds or () for conds in guider.conds.values()):
+        context = cond.get("model_conds", {}).get("c_crossattn")
+        if context is not None:
+            live[cond.get("uuid")] = bool(context.cond.any())
+    return live

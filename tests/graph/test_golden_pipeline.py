@@ -312,3 +312,64 @@ def test_guider_asks_for_the_blank_sketch(pack, graph):
     _, model, positive, negative = graph(CASES["plain"])
     with pytest.raises(pack.Error, match="blank_sketch"):
         pack.run("ColorizeGuider", model=model, positive=positive, negative=negative, cfg_sketch=2.0)
+
+
+@pytest.mark.parametrize("name", ["full", "half", "none"])
+def test_attention_injection(pack, loaded, golden_extras, table, name):
+    """The noise of the reference is the golden data's; all else goes through the nodes."""
+    model, colorizer, control_net, vae, clip_vision = loaded
+    group = golden_extras.group(f"injection/{name}")
+    reference, sketch = as_image(group["in/reference"]), as_image(group["in/sketch"])
+    (carrier,) = pack.run("ColorizeEncodeReference", clip_vision=clip_vision, image=reference)
+    model, positive, negative = pack.run("ColorizeApply", model=model, colorizer=colorizer, carrier=carrier)
+    inputs = {"control_net": control_net, "image": sketch, "strength": 1.0, "start_percent": 0.0, "end_percent": 1.0}
+    positive, negative = pack.run("ControlNetApplyAdvanced", positive=positive, negative=negative, **inputs)
+    (model,) = pack.run(
+        "ColorizeAttentionInjection",
+        model=model,
+        control_net=control_net,
+        vae=vae,
+        image=reference,
+        width=reference.shape[2],
+        height=reference.shape[1],
+        fidelity=float(group["param/style_cfg"]),
+        sketch_fidelity=float(group["param/control_cfg"]),
+    )
+    patch = model.model_options["transformer_options"]["patches"]["attn1_patch"][0].call.__self__
+    table.check(f"injection/{name}/latent", patch.latent, group["in/latent"], ENCODER_TOLERANCE)
+    patch.noise = group["in/noise"]
+    for row, kind in enumerate(("conditional", "reference-free")):
+        x, t, v = (group[key][row : row + 1] for key in ("in/x", "in/t", "out/v"))
+        ours = unet_call(model, positive, negative, x, t[0])[row : row + 1]
+        table.check(f"injection/{name}/v {kind}", ours, v, 1e-4)
+
+
+@pytest.mark.parametrize("enhance", [False, True])
+@pytest.mark.parametrize("anchored", [False, True])
+def test_text_manipulation(pack, golden_extras, table, anchored, enhance):
+    """A prompt comes as what CLIP Text Encode gives; the target scale of the golden data is 4."""
+    text = golden_extras.group("text")
+    carrier_class = pack.module("colorize_core.carrier").Carrier
+    carrier = carrier_class(tokens=text["in/tokens"][:, 1:], class_token=text["in/tokens"][:, :1])
+    thresholds = {f"threshold_{i}": float(value) for i, value in enumerate(text["in/thresholds"])}
+
+    def prompt(name):
+        return [[None, {"pooled_output": text[f"in/{name}"][:, 0]}]]
+
+    inputs = {"carrier": carrier, "target": prompt("target"), "scale": 4.0, "enhance": enhance, **thresholds}
+    if anchored:
+        inputs["anchor"] = prompt("anchor")
+    name = f"anchor_{anchored:d}_enhance_{enhance:d}"
+    whole, _ = pack.run("ColorizeManipulateTokens", **inputs)
+    table.check(f"text/global/{name}", whole.class_token, text[f"global/out/{name}"], 1e-4)
+    part, picture = pack.run("ColorizeManipulateTokens", control=prompt("control"), **inputs)
+    table.check(f"text/local/{name}", part.tokens, text[f"local/out/{name}"][:, 1:], 1e-4)
+    assert picture.shape[-1] == 3 and picture.min() >= 0 and picture.max() <= 1
+
+
+def test_text_of_another_encoder_is_refused(host, pack, golden_extras):
+    tokens = golden_extras["text/in/tokens"]
+    carrier = pack.module("colorize_core.carrier").Carrier(tokens=tokens[:, 1:], class_token=tokens[:, :1])
+    for pooled in (None, host.torch.ones(1, 768)):
+        with pytest.raises(pack.Error, match=r"target.*ViT-H"):
+            pack.run("ColorizeManipulateTokens", carrier=carrier, target=[[None, {"pooled_output": pooled}]])

@@ -1,0 +1,24 @@
+"""Inputs that several nodes have, with one range and one default each."""
+
+from comfy_api.latest import io
+
+
+def size(name: str) -> io.Int.Input:
+    """`width` or `height` of the output."""
+    tooltip = f"{name.capitalize()} of the output in pixels; the same as of the latent."
+    return io.Int.Input(name, default=768, min=64, max=8192, step=8, tooltip=tooltip)
+
+
+def strength(name: str, tooltip: str, optional: bool = False) -> io.Float.Input:
+    """A factor that is 1 as published."""
+    return io.Float.Input(name, default=1.0, min=0.0, max=4.0, step=0.05, tooltip=tooltip, optional=optional)
+
+
+def fraction(name: str, default: float, tooltip: str, step: float = 0.01, optional: bool = False) -> io.Float.Input:
+    """A number in [0, 1]."""
+    return io.Float.Input(name, default=default, min=0.0, max=1.0, step=step, tooltip=tooltip, optional=optional)
+
+
+def percent(name: str, default: float, tooltip: str, optional: bool = False) -> io.Float.Input:
+    """A point of the sampling, as in Apply ControlNet."""
+    return fraction(name, default, tooltip, step=0.001, optional=optional)
