@@ -9,13 +9,30 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 COMFYUI = {
-    "app", "comfy", "comfy_api", "comfy_execution", "comfy_extras", "execution", "folder_paths", "latent_preview",
-    "node_helpers", "nodes", "server",
-}  # fmt: skip
+    "app",
+    "comfy",
+    "comfy_api",
+    "comfy_execution",
+    "comfy_extras",
+    "comfyui_version",
+    "execution",
+    "folder_paths",
+    "latent_preview",
+    "node_helpers",
+    "nodes",
+    "server",
+}
 # What a room may import of ComfyUI, and which other rooms it may know.
 MAY_IMPORT = {
     "colorize_core": set(),
-    "colorize_core.host": {"comfy", "comfy_execution", "folder_paths", "latent_preview", "node_helpers"},
+    "colorize_core.host": {
+        "comfy",
+        "comfy_execution",
+        "comfyui_version",
+        "folder_paths",
+        "latent_preview",
+        "node_helpers",
+    },
     "nodes": {"comfy_api", "folder_paths"},
     "": {"folder_paths", "comfy_api"},
 }
