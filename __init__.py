@@ -1,12 +1,22 @@
 """Reference-based sketch colorization with ColorizeDiffusion v2 for ComfyUI."""
 
-from .colorize_core.host.model_folders import register_model_folders
+import logging
 
-register_model_folders()
+from .colorize_core.host.version import too_old
 
+#: Help pages, shown by ComfyUI's node help panel.
+WEB_DIRECTORY = "./web"
 
-async def comfy_entrypoint():
-    """Return the extension that lists the nodes (called by ComfyUI while it starts)."""
-    from .nodes import ColorizeExtension
+if complaint := too_old():
+    logging.error(complaint)
+    NODE_CLASS_MAPPINGS: dict[str, type] = {}
+else:
+    from .colorize_core.host.model_folders import register_model_folders
 
-    return ColorizeExtension()
+    register_model_folders()
+
+    async def comfy_entrypoint():
+        """Return the extension that lists the nodes (called by ComfyUI while it starts)."""
+        from .nodes import ColorizeExtension
+
+        return ColorizeExtension()
