@@ -15,7 +15,7 @@ from torch import Tensor
 
 from backgrounds import KINDS, draw_background
 from character import draw_character
-from drawing import TABLE_SIZE, Part
+from drawing import BACKGROUND_SLOTS, TABLE_SIZE, Part
 from palettes import NEUTRAL, Style, colour_table, random_style
 
 SIZE = 128
@@ -33,11 +33,15 @@ class Pools:
         figures: [N, 256, 256] uint8 part numbers, 0 where the character is not.
         shades: [N, 256, 256] bool.
         backdrops: [M, 256, 256] uint8 part numbers; number m has kind m % 7, so that kinds repeat in order.
+        shares: [N, 11, 8, 8], how much of each cell the character's ten sorts of parts and the background take.
+        slots: [M, 24, 4, 4], how much of each cell the background's part numbers take.
     """
 
     figures: Tensor
     shades: Tensor
     backdrops: Tensor
+    shares: Tensor
+    slots: Tensor
 
     def layout(self, rng: np.random.Generator, kind: int) -> int:
         """Draw a background of the given kind."""
@@ -49,11 +53,25 @@ def build_pools(figures: int, backdrops: int) -> Pools:
     """Draw the geometry of seeds 0 … `figures` and 0 … `backdrops`."""
     size, kinds = SIZE * OVERSAMPLE, list(KINDS)
     canvases = [draw_character(seed, size) for seed in range(figures)]
+    ids = torch.from_numpy(np.stack([canvas.ids for canvas in canvases]))
+    scenery = torch.from_numpy(np.stack([draw_background(kinds[m % len(kinds)], m, size) for m in range(backdrops)]))
     return Pools(
-        torch.from_numpy(np.stack([canvas.ids for canvas in canvases])),
+        ids,
         torch.from_numpy(np.stack([canvas.shade for canvas in canvases])),
-        torch.from_numpy(np.stack([draw_background(kinds[m % len(kinds)], m, size) for m in range(backdrops)])),
+        scenery,
+        _shares(ids, [*range(Part.HAIR, Part.LINE + 1), 0], 8),
+        _shares(scenery, list(range(BACKGROUND_SLOTS)), 4),
     )
+
+
+def _shares(ids: Tensor, numbers: list[int], cells: int) -> Tensor:
+    """Return how much of each of cells × cells parts of a map every number takes: [N, len(numbers), cells, cells]."""
+    result = torch.empty(len(ids), len(numbers), cells, cells)
+    for index, number in enumerate(numbers):
+        for start in range(0, len(ids), 100):
+            found = (ids[start : start + 100] == number).float()
+            result[start : start + 100, index] = F.adaptive_avg_pool2d(found[:, None], cells)[:, 0]
+    return result
 
 
 def table(character_seed: int, background_seed: int, style: Style = NEUTRAL) -> Tensor:

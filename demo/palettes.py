@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import colorsys
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -72,6 +73,7 @@ def _skin(rng: np.random.Generator) -> np.ndarray:
     return SKIN_TONES[low] + (place - low) * (SKIN_TONES[low + 1] - SKIN_TONES[low])
 
 
+@lru_cache(maxsize=8192)
 def character_colours(seed: int) -> dict[Part, np.ndarray]:
     """Return the colour [3] in 0 … 255 of every part of a character."""
     rng = np.random.default_rng([seed, 3])
@@ -92,6 +94,7 @@ def character_colours(seed: int) -> dict[Part, np.ndarray]:
     }
 
 
+@lru_cache(maxsize=8192)
 def background_colours(seed: int) -> np.ndarray:
     """Return the colours [24, 3] in 0 … 255 of the background's part numbers."""
     rng = np.random.default_rng([seed, 4])

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from backgrounds import KINDS
 from dataset import PALETTES, Pools, compose, line_maps, masks, render, table
-from drawing import Part
+from drawing import BACKGROUND_SLOTS, Part
 from model import TOWER_SIZE, Conditions, DemoModel
 from palettes import NEUTRAL, Style, random_style
 
@@ -110,21 +110,21 @@ def v_loss(v: Tensor, target: Tensor, mask: Tensor) -> Tensor:
     return ((v.float() - target).square() * weight).sum() / (weight.sum() * v.shape[1])
 
 
-def dense_answers(pools: Pools, scenes: list[Target], alone: Tensor) -> Tensor:
-    """What every token should know of its picture, [B, 64, 84].
+def dense_answers(pools: Pools, scenes: list[Target], pictures: Tensor, alone: Tensor) -> Tensor:
+    """What every token should know of its picture, [B, 64, 80].
 
     Its patch's share of 11 sorts of parts (background last) and mean colour, the six parts' colours, and the
     background's colours on a 4×4 grid. `alone` [B] bool marks backgrounds without a character.
     """
-    figures = torch.where(alone[:, None, None], 0, pools.figures[[s.figure for s in scenes]]).long()
-    sorts = torch.where(figures == 0, 10, figures - Part.HAIR).clamp(max=10)
-    shares = F.adaptive_avg_pool2d(F.one_hot(sorts, 11).permute(0, 3, 1, 2).float(), 8)
-    backdrops = paint_backdrops(pools, scenes)
-    pictures = torch.where(alone[:, None, None, None], backdrops, paint(pools, scenes))
+    nobody = torch.zeros(11, 8, 8)
+    nobody[10] = 1.0
+    shares = torch.where(alone[:, None, None, None], nobody, pools.shares[[s.figure for s in scenes]])
     patches = torch.cat([shares * 2, F.adaptive_avg_pool2d(pictures, 8)], dim=1).flatten(2).transpose(1, 2)
-    tables = torch.stack([table(s.palette, 0)[list(PARTS)].flatten() for s in scenes]) * ~alone[:, None]
-    grid = F.adaptive_avg_pool2d(backdrops, 4).flatten(1)
-    whole = torch.cat([tables, grid], dim=1)[:, None].expand(-1, 64, -1)
+    parts = torch.stack([table(s.palette, 0)[list(PARTS)].flatten() for s in scenes]) * ~alone[:, None]
+    slots = pools.slots[[s.layout for s in scenes]]  # [B, 24, 4, 4]
+    colours = torch.stack([table(0, s.backdrop_palette)[:BACKGROUND_SLOTS] for s in scenes])  # [B, 24, 3]
+    grid = torch.einsum("bshw,bsc->bchw", slots, colours).flatten(1)
+    whole = torch.cat([parts, grid], dim=1)[:, None].expand(-1, 64, -1)
     return torch.cat([patches, whole], dim=2)
 
 
@@ -159,7 +159,7 @@ def tower_batch(pools: Pools, rng: np.random.Generator, count: int = 48) -> tupl
     scenes = random_scenes(pools, rng, count)
     alone = torch.arange(count) < count // 4
     pictures = torch.where(alone[:, None, None, None], paint_backdrops(pools, scenes), paint(pools, scenes))
-    return for_tower(pictures), dense_answers(pools, scenes, alone)
+    return for_tower(pictures), dense_answers(pools, scenes, pictures, alone)
 
 
 @dataclass
@@ -233,7 +233,7 @@ def diffusion_batch(
         split=split,
         keep=torch.from_numpy(rng.random(ROWS) >= DROP).float(),
         timesteps=torch.from_numpy(rng.integers(1000, size=ROWS)),
-        reference_answers=dense_answers(pools, references, torch.zeros(ROWS, dtype=torch.bool)),
+        reference_answers=dense_answers(pools, references, reference_pictures, torch.zeros(ROWS, dtype=torch.bool)),
         behind_pictures=behind_pictures,
         reference_pictures=reference_pictures,
         inject=torch.from_numpy(inject).float(),
