@@ -73,7 +73,8 @@ def fit_mask(mask: torch.Tensor, height: int, width: int) -> torch.Tensor:
     if mask.shape[-2:] == (height, width):
         return mask
     size = (height, width)
-    return F.interpolate(mask[:, None], size=size, mode="bilinear", align_corners=False, antialias=True)[:, 0]
+    fitted = F.interpolate(mask[:, None], size=size, mode="bilinear", align_corners=False, antialias=True)[:, 0]
+    return fitted.clamp(0, 1)  # The filter's weights add up to 1 only within rounding.
 
 
 def fit_batch(first: torch.Tensor, second: torch.Tensor, names: tuple[str, str]) -> tuple[torch.Tensor, torch.Tensor]:

@@ -5,6 +5,7 @@ Source: spec sections 1 and 5; arXiv 2504.06895, split LoRA.
 
 import re
 from collections.abc import Mapping
+from typing import cast
 
 from torch import Tensor, nn
 
@@ -35,7 +36,7 @@ class SplitLora(nn.Module):
         shapes: of every weight, with the names of `rename_split_lora`.
     """
 
-    def __init__(self, shapes: Mapping[str, tuple[int, int]], operations=nn, device=None, dtype=None):
+    def __init__(self, shapes: Mapping[str, tuple[int, ...]], operations=nn, device=None, dtype=None):
         super().__init__()
         layers: dict[str, dict[str, dict[str, nn.Module]]] = {}
         for name, (rank, c_in) in shapes.items():
@@ -56,7 +57,8 @@ class SplitLora(nn.Module):
         name, number = block[0], str(block[1])
         if name != "output" or number not in self.blocks:
             return None
-        return self.blocks[number][projection][side](x)
+        projections = cast(nn.ModuleDict, self.blocks[number])
+        return cast(nn.ModuleDict, projections[projection])[side](x)
 
 
 def rename_split_lora(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:

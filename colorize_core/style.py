@@ -3,7 +3,8 @@
 Source: spec section 5 (`style_modules`); arXiv 2504.06895, the style encoder.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any, cast
 
 from torch import Tensor, nn
 
@@ -43,7 +44,8 @@ class StyleModulation(nn.Module):
             (scale, shift) of each output block, each [B, c_i, 1, 1].
         """
         modulations = []
-        for (norm, embed, out), s in zip(self.style_modules, style, strict=True):
+        for block, s in zip(self.style_modules, style, strict=True):
+            norm, embed, out = cast(Iterable[nn.Module], block)
             scale, shift = out(norm(s + embed(embedding)))[:, :, None, None].chunk(2, dim=1)
             modulations.append((scale, shift))
         return modulations
@@ -54,7 +56,7 @@ def modulate(h: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
     return h * (1 + scale) + shift
 
 
-def style_sizes(state_dict: dict[str, Tensor]) -> dict[str, object]:
+def style_sizes(state_dict: dict[str, Tensor]) -> dict[str, Any]:
     """Read the constructor's sizes off the weights (`style_modules.{i}.1.weight` is [2c_i, 4C])."""
     count = sum(key.startswith("style_modules.") and key.endswith(".1.weight") for key in state_dict)
     shapes = [state_dict[f"style_modules.{i}.1.weight"].shape for i in range(count)]

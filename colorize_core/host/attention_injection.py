@@ -118,7 +118,8 @@ class AttentionInjection:
 
     def lines(self, control: SketchControl, noisy: Tensor) -> dict[str, list]:
         """Return the control of the reference's own lines, for one call."""
-        hints = [control.strength * hint for hint in control.hints_for(*noisy.shape[-2:], noisy.device)]
+        height, width = noisy.shape[-2:]
+        hints = [control.strength * hint for hint in control.hints_for(height, width, noisy.device)]
         return {"input": deepest_first([hint.to(noisy.dtype) for hint in hints]), "middle": [], "output": []}
 
     def before_attention(self, x: Tensor, context: Tensor, value: Tensor, extra_options: dict):

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ..carrier import Carrier, check_batches, fit_rows
 from ..errors import ColorizeError
-from ..pictures import as_rgb
+from ..pictures import as_rgb, checked_picture
 from ..size_embedding import size_embedding
 from .colorizer import Colorizer
 from .image_tower import encode_tokens
@@ -66,14 +66,14 @@ def encode_background(
     picture = as_rgb(image)
     check_batches(len(carrier.tokens), len(picture), ("reference", "image"))
     tokens = tokens_of(clip_vision, picture)[:, 1:]
-    sized = reference if bleached and reference is not None else image
+    sized = checked_picture(reference, "reference") if bleached and reference is not None else image
     of_reference = bleached or carrier.style_has_background
     features = encode_latents(
         colorizer.background_encoder,
         vae,
         picture,
         carrier.tokens if of_reference else tokens,
-        size_embedding(*sized.shape[1:3], height, width),
+        size_embedding(sized.shape[1], sized.shape[2], height, width),
         width,
         height,
     )
@@ -107,7 +107,7 @@ def encode_style(
     def vectors(picture: Tensor) -> list[Tensor]:
         rgb = as_rgb(picture)
         check_batches(len(carrier.tokens), len(rgb), ("reference", "image"))
-        y = size_embedding(*picture.shape[1:3], height, width)
+        y = size_embedding(picture.shape[1], picture.shape[2], height, width)
         tokens = tokens_of(clip_vision, rgb)[:, 1:]
         return encode_latents(colorizer.style_encoder, vae, rgb, tokens, y, width, height)
 

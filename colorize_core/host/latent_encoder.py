@@ -52,7 +52,9 @@ class LatentEncoder(nn.Module):
         timesteps = torch.zeros(latent.shape[0], device=latent.device)
         embedding = timestep_embedding(timesteps, self.model_channels).to(latent.dtype)
         embedding = self.time_embed(embedding) + self.label_emb(y)
-        h, outputs, options = latent, [], {}
+        h = latent
+        outputs: list[Tensor] = []
+        options: dict[str, object] = {}
         for block, head in zip(self.input_blocks, self.zero_layers, strict=True):
             h = block(h, embedding, context, options)
             outputs.append(self.apply_head(head, h))

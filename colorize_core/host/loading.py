@@ -95,7 +95,7 @@ def load_module(
     with reading_sizes(part, file_name):
         module = build(state_dict, comfy.ops.manual_cast, offload, storage).eval()
     check_complete(part, file_name, module.state_dict(), state_dict)
-    module.compute_dtype = compute
+    module.compute_dtype = compute  # type: ignore[assignment]  # An attribute, for torch.nn.Module takes any.
     patcher = patcher_for(module)
     module.load_state_dict(state_dict, assign=takes_weights_as_they_are(patcher))
     return patcher

@@ -184,7 +184,8 @@ class ColorizePatch:
         q [B or live rows, T, C], k and v [B or live rows, S, C] -> [B, T, C].
         """
         call: UNetCall = extra_options[CALL]
-        inputs = Projected(*extra_options[INPUTS], q, k, v)
+        x, context, value = extra_options[INPUTS]
+        inputs = Projected(x, context, value, q, k, v)
         if len(q) > len(call.live):
             inputs = inputs.rows(row_index(call.live))
         if self.masks:
@@ -248,7 +249,8 @@ class ColorizePatch:
     def inject(self, call: UNetCall, number: int, skip: Tensor) -> Tensor:
         """Let the background's positions of a skip [B, c, h, w] look up the background features."""
         block = self.background_path.model.injection.warp_modules[number]
-        layouts = call.run.regions(call.latent, tuple(skip.shape[-2:]), skip.device)
+        height, width = skip.shape[-2:]
+        layouts = call.run.regions(call.latent, (height, width), skip.device)
         features = self.features[number]
 
         def keys_values() -> tuple[Tensor, Tensor]:

@@ -8,7 +8,7 @@ import comfy.model_patcher
 import comfy.utils
 from torch import Tensor
 
-from ..sketch_encoder import SketchEncoder, deepest_first, sketch_encoder_sizes, to_lines
+from ..sketch_encoder import SketchEncoder, checked_line_map, deepest_first, sketch_encoder_sizes, to_lines
 from .loading import load_module
 
 #: Pixels a latent position, in each direction.
@@ -26,6 +26,15 @@ class SketchControl(comfy.controlnet.ControlBase):
         self.encoder = encoder
         self.upscale_algorithm = "bicubic"
         self._hints: dict[tuple, list[Tensor]] = {}
+
+    def set_cond_hint(self, cond_hint, *args, **kwargs):
+        """Take the line map from Apply ControlNet, and refuse it there if it is none."""
+        return super().set_cond_hint(checked_line_map(cond_hint), *args, **kwargs)
+
+    def pre_run(self, *args, **kwargs):
+        """Start a sampling run with nothing encoded, also when the last one was broken off."""
+        self._hints = {}
+        super().pre_run(*args, **kwargs)
 
     def get_control(self, x_noisy, t, cond, batched_number, transformer_options):
         """Return the hints of the rows of `x_noisy`, merged with those of the ControlNets before this one."""
@@ -47,7 +56,7 @@ class SketchControl(comfy.controlnet.ControlBase):
         """Encode the line map for a latent of height × width, or return what this run has encoded already."""
         key = (height, width, device)
         if key not in self._hints:
-            encoder: SketchEncoder = self.encoder.model
+            encoder = self.encoder.model
             pixels = comfy.utils.common_upscale(
                 self.cond_hint_original,
                 width * PIXELS_PER_LATENT,
