@@ -96,8 +96,8 @@ def checked_line_map(line_map: Tensor) -> Tensor:
         )
     if 0 in shape:
         raise ColorizeError(
-            f"The line map is empty: {shape[0]} pictures of {shape[3]}×{shape[2]} pixels came; expected at least one of "
-            "at least 1×1. Look at the node before Apply ControlNet."
+            f"The line map is empty: {shape[0]} pictures of {shape[3]}×{shape[2]} pixels came; expected at least one "
+            "of at least 1×1. Look at the node before Apply ControlNet."
         )
     if not torch.isfinite(line_map).all():
         raise ColorizeError(
