@@ -17,7 +17,9 @@ WORKFLOWS = ROOT / "workflows"
 
 CHECKPOINT = "v2-full.safetensors"
 TOWER = "CLIP-ViT-H-14-laion2B-s32B-b79K.safetensors"
-DRAWING, REFERENCE = "drawing.png", "reference.png"
+DRAWING, REFERENCE, BACKGROUND = "drawing.png", "reference.png", "background.png"
+SECOND_DRAWING, SECOND_REFERENCE = "drawing_second_character.png", "second_reference.png"
+SKETCH_SEGMENTER, COLOR_SEGMENTER = "sketch-segment.safetensors", "isnetis.safetensors"
 
 NOTES, MODELS, PICTURES, ENCODING, SAMPLING = "#8a6d3b", "#3f789e", "#4a7d4a", "#a3742c", "#7d4a7d"
 
@@ -73,6 +75,41 @@ Colours a drawing like a reference and takes over its way of shading, line colou
 2. Queue. Bypass *Encode Style* (Ctrl+B) to see what it adds.
 
 *Merge* mixes the style with that of a **background** picture, once one is wired to Encode Style.
+"""
+
+
+RAW = f"""
+### From raw images
+
+A drawing and a reference, nothing painted by hand: both characters are found by segmenters, the reference is bleached,
+and the background comes from what is left of it.
+
+1. Choose a **drawing** and a **reference**.
+2. Queue, and look at **Preview Regions**: red is what the character's reference colours. Is a part of the character
+   missing there, grow *Character of the drawing*.
+
+**Background from another picture:** choose it in the group *Instead: a background picture* and drag the carrier of
+its *Encode Background* to Apply Colorization.
+**Masks of your own:** any MASK will do in place of Segment Character.
+
+### Segmenters
+
+- **{SKETCH_SEGMENTER}** in `models/colorize_segmenters`: finds the character in drawings
+- **{COLOR_SEGMENTER}** in `models/colorize_segmenters`: finds the character in colour pictures
+"""
+
+TWO = """
+### Two characters
+
+Two characters of one drawing, each coloured like its own reference; the background is the first reference's.
+
+1. Choose the **drawing** and paint its **first character** (right-click → *Open in MaskEditor*).
+2. Choose the same drawing again in **Second character** and paint the **other one** there.
+3. Choose a **reference** for each, and paint the character of the first.
+4. Queue.
+
+Where the masks overlap, the second character wins. More characters: another *Encode Reference* and *Add Character
+Region* each.
 """
 
 
@@ -136,6 +173,25 @@ class Page:
         cropped = group.node("ColorizeCropToBox", image=decoded[0], box=self.line_map[1])
         group.node("SaveImage", colour="result", tall=620, images=cropped[0], filename_prefix="ColorizeDiffusion")
 
+    def fitted_mask(self, group: Group, drawn: Node, title: str) -> Node:
+        """Add what brings a mask painted on a drawing to where the line map has the drawing."""
+        painted = group.node("MaskToImage", mask=drawn[1])
+        fitted = group.node("ColorizePrepareSketch", "Fit Mask", image=painted[0], lines="light_on_dark", **self.size)
+        return group.node("ImageToMask", title, image=fitted[0], channel="red")
+
+    def background(self, group: Group, carrier: Node, image: Node, **inputs: Any) -> Node:
+        """Add the encoder of a background."""
+        return group.node(
+            "ColorizeEncodeBackground",
+            carrier=carrier[0],
+            colorizer=self.checkpoint[1],
+            vae=self.checkpoint[3],
+            clip_vision=self.tower,
+            image=image[0],
+            **inputs,
+            **self.size,
+        )
+
 
 def sketch_and_reference(object_info: dict[str, Any]) -> dict[str, Any]:
     """Plain reference attention."""
@@ -153,9 +209,7 @@ def character_and_background(object_info: dict[str, Any]) -> dict[str, Any]:
     page = Page(object_info, SPLIT)
     group = page.sheet.group("2 · Drawing and its character", 460, 0, 360, PICTURES)
     page.drawing(group)
-    painted = group.node("MaskToImage", mask=page.drawn[1])
-    fitted = group.node("ColorizePrepareSketch", "Fit Mask", image=painted[0], lines="light_on_dark", **page.size)
-    mask = group.node("ImageToMask", "Character of the drawing", image=fitted[0], channel="red")
+    mask = page.fitted_mask(group, page.drawn, "Character of the drawing")
     group = page.sheet.group("3 · Reference, bleached", 860, 0, 380, PICTURES)
     reference = group.node("LoadImage", "Reference", tall=320, colour="choose", image=REFERENCE)
     merged = group.node("ColorizeMergeMasks", mask_a=reference[1], mask_b=mask[0], grow=5)
@@ -163,16 +217,7 @@ def character_and_background(object_info: dict[str, Any]) -> dict[str, Any]:
     group.node("PreviewImage", "Background reference", tall=300, images=bleached[0])
     group = page.sheet.group("4 · Encode", 1280, 0, 320, ENCODING)
     carrier = group.node("ColorizeEncodeReference", clip_vision=page.tower, image=reference[0])
-    carrier = group.node(
-        "ColorizeEncodeBackground",
-        carrier=carrier[0],
-        colorizer=page.checkpoint[1],
-        vae=page.checkpoint[3],
-        clip_vision=page.tower,
-        image=bleached[0],
-        source="bleached_reference",
-        **page.size,
-    )
+    carrier = page.background(group, carrier, bleached, source="bleached_reference")
     page.sample(5, 1640, carrier[0], mask[0])
     return page.sheet.as_workflow()
 
@@ -197,10 +242,70 @@ def style_transfer(object_info: dict[str, Any]) -> dict[str, Any]:
     return page.sheet.as_workflow()
 
 
+def from_raw_images(object_info: dict[str, Any]) -> dict[str, Any]:
+    """Segmenters, masks, bleaching, background, split, and a look at the regions."""
+    page = Page(object_info, RAW)
+    group = page.sheet.group("2 · Drawing", 460, 0, 360, PICTURES)
+    page.drawing(group)
+    segmenter = group.node("ColorizeSegmenterLoader", "Segmenter for drawings", model_name=SKETCH_SEGMENTER)
+    mask = group.node(
+        "ColorizeSegmentCharacter",
+        "Character of the drawing",
+        segmenter=segmenter[0],
+        image=page.drawn[0],
+        box=page.line_map[1],
+        kind="drawing",
+        grow=0,
+    )
+    group = page.sheet.group("3 · Reference, bleached", 860, 0, 380, PICTURES)
+    reference = group.node("LoadImage", "Reference", tall=320, colour="choose", image=REFERENCE)
+    segmenter = group.node("ColorizeSegmenterLoader", "Segmenter for colour pictures", model_name=COLOR_SEGMENTER)
+    found = group.node(
+        "ColorizeSegmentCharacter", "Character of the reference", segmenter=segmenter[0], image=reference[0]
+    )
+    merged = group.node("ColorizeMergeMasks", mask_a=found[0], mask_b=mask[0])
+    bleached = group.node("ColorizeBleach", image=reference[0], mask=merged[0])
+    group.node("PreviewImage", "Background reference", tall=260, images=bleached[0])
+    group = page.sheet.group("4 · Regions", 1280, 0, 520, ENCODING)
+    group.node("ColorizePreviewRegions", tall=620, image=page.line_map[0], mask=mask[0], **page.size)
+    group = page.sheet.group("5 · Encode", 1840, 0, 340, ENCODING)
+    tokens = group.node("ColorizeEncodeReference", clip_vision=page.tower, image=reference[0])
+    carrier = page.background(group, tokens, bleached, source="bleached_reference")
+    other = page.sheet.group("Instead: a background picture", 1840, group.bottom + 40, 340, PICTURES)
+    picture = other.node("LoadImage", "Background", tall=300, colour="choose", image=BACKGROUND)
+    page.background(other, tokens, picture, source="background_image")
+    page.sample(6, 2220, carrier[0], mask[0])
+    return page.sheet.as_workflow()
+
+
+def two_characters(object_info: dict[str, Any]) -> dict[str, Any]:
+    """Two references in one drawing."""
+    page = Page(object_info, TWO)
+    group = page.sheet.group("2 · Drawing and its first character", 460, 0, 360, PICTURES)
+    page.drawing(group)
+    first = page.fitted_mask(group, page.drawn, "First mask")
+    group = page.sheet.group("3 · Second character", 860, 0, 360, PICTURES)
+    drawn = group.node("LoadImage", "Second character", tall=320, colour="choose", image=SECOND_DRAWING)
+    second = page.fitted_mask(group, drawn, "Second mask")
+    group = page.sheet.group("4 · References", 1260, 0, 380, PICTURES)
+    reference = group.node("LoadImage", "Reference", tall=320, colour="choose", image=REFERENCE)
+    bleached = group.node("ColorizeBleach", image=reference[0], mask=reference[1])
+    other = group.node("LoadImage", "Second reference", tall=320, colour="choose", image=SECOND_REFERENCE)
+    group = page.sheet.group("5 · Encode", 1680, 0, 340, ENCODING)
+    carrier = group.node("ColorizeEncodeReference", clip_vision=page.tower, image=reference[0])
+    carrier = page.background(group, carrier, bleached, source="bleached_reference")
+    region = group.node("ColorizeEncodeReference", "Encode Second Reference", clip_vision=page.tower, image=other[0])
+    carrier = group.node("ColorizeAddRegion", carrier=carrier[0], region=region[0], mask=second[0])
+    page.sample(6, 2060, carrier[0], first[0])
+    return page.sheet.as_workflow()
+
+
 BUILDERS = {
     "sketch_and_reference": sketch_and_reference,
     "character_and_background": character_and_background,
     "style_transfer": style_transfer,
+    "from_raw_images": from_raw_images,
+    "two_characters": two_characters,
 }
 
 

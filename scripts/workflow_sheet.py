@@ -68,7 +68,7 @@ class Group:
         top = self.nodes[-1].bottom + GAP if self.nodes else self.y + GROUP_TITLE
         return {"pos": [self.x + MARGIN, top + TITLE], "size": [self.width - 2 * MARGIN, height]}
 
-    def node(self, kind: str, title: str = "", tall: int = 0, colour: str = "", **inputs: Any) -> Node:
+    def node(self, kind: str, title: str = "", /, tall: int = 0, colour: str = "", **inputs: Any) -> Node:
         """Add a node; an input given as a Socket is wired, any other is the widget's value."""
         data = self.sheet.describe(kind, inputs)
         rows = sum("widget" not in slot for slot in data["inputs"])

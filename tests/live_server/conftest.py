@@ -14,11 +14,22 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 @pytest.fixture(scope="session")
 def server(
-    comfyui_path: Path, new_base_directory: Callable[[], Path], tiny_checkpoint: Path, comfyui_server: ModuleType
+    comfyui_path: Path,
+    new_base_directory: Callable[[], Path],
+    tiny_checkpoint: Path,
+    golden_keys: Callable[[str], Any],
+    golden_weights: Callable[..., Any],
+    comfyui_server: ModuleType,
 ) -> Iterator[Any]:
-    """One server for all tests here, in float32 on the CPU."""
+    """One server for all tests here, in float32 on the CPU, with made-up weights for every loader."""
+    from safetensors.torch import save_file
+
     base = new_base_directory()
     (base / "models" / "checkpoints" / tiny_checkpoint.name).symlink_to(tiny_checkpoint)
+    segmenters = base / "models" / "colorize_segmenters"
+    segmenters.mkdir()
+    for seed, name in enumerate(("isnetis.safetensors", "sketch-segment.safetensors")):
+        save_file(golden_weights(golden_keys("isnet"), seed=seed), str(segmenters / name))
     flags = ["--cpu", "--fp32-unet", "--fp32-vae", "--fp32-text-enc"]
     with comfyui_server.Server(comfyui_path, base, flags) as running:
         yield running
@@ -66,9 +77,12 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     brush = ImageDraw.Draw(reference)
     brush.rectangle((0, 170, 200, 240), fill="#5a9a48")
     brush.ellipse((60, 50, 140, 200), fill="#c8483c")
+    other_reference = reference.transpose(Image.Transpose.TRANSPOSE)
     return {
         "drawing": save("drawing.png", drawing, (90, 40, 170, 150)),
+        "other_drawing": save("other_drawing.png", drawing, (10, 90, 70, 180)),
         "reference": save("reference.png", reference, (60, 50, 140, 200)),
+        "other_reference": save("other_reference.png", other_reference, (50, 60, 200, 140)),
     }
 
 
