@@ -1,7 +1,7 @@
 """Train the demonstration model from nothing: python demo/train.py
 
-Stages, each resumable (run the same command again): vae, tower, base, background, style; after the last the checkpoint
-file is written. States, losses.json and losses.png go to demo/.state. README.md says what each stage learns.
+Stages, each resumable (run the same command again): vae, tower, base, background, style, decoder; after the last the
+checkpoint file is written. States, losses.json and losses.png go to demo/.state. README.md says what each stage learns.
 """
 
 from __future__ import annotations
@@ -23,14 +23,15 @@ STATE = DEMO / ".state"
 CHECKPOINT = DEMO / "colorize-demo.safetensors"
 
 RECIPES = {
-    "vae": Recipe(steps=1000, rate=1.3e-3, seed=1, warmup=100, decay=0.99),
-    "tower": Recipe(steps=900, rate=1.5e-3, seed=2, decay=0.99),
-    "base": Recipe(steps=2200, rate=1.2e-3, seed=3),
-    "background": Recipe(steps=1300, rate=1.0e-3, seed=4),
-    "style": Recipe(steps=450, rate=1.5e-3, seed=5, decay=0.99),
+    "vae": Recipe(steps=760, rate=1.3e-3, seed=1, warmup=100, decay=0.99),
+    "tower": Recipe(steps=500, rate=1.5e-3, seed=2, decay=0.98),
+    "base": Recipe(steps=1400, rate=1.3e-3, seed=3, decay=0.997),
+    "background": Recipe(steps=800, rate=1.0e-3, seed=4, decay=0.995),
+    "style": Recipe(steps=220, rate=1.5e-3, seed=5, decay=0.98),
+    "decoder": Recipe(steps=200, rate=1.0e-3, seed=6, decay=0.98),
 }
 
-FIGURES, STYLED_FIGURES, BACKDROPS = 1300, 400, 3500
+FIGURES, STYLED_FIGURES, BACKDROPS = 1100, 300, 3500
 """Characters, those of the last stage, and backgrounds in training."""
 
 
@@ -172,10 +173,26 @@ class Trainer:
         parameters = itertools.chain(model.style.parameters(), model.modulation.parameters())
         train("style", stage, parameters, loss, RECIPES["style"], STATE)
 
+    def decoder_stage(self) -> None:
+        from autoencoder import polish_decoder
+        from stages import paint
+
+        pools = [
+            self._targets("base", FIGURES, 3, styled=False),
+            self._targets("style", STYLED_FIGURES, 5, styled=True),
+        ]
+
+        def examples(rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+            targets, latents = pools[int(rng.random() < 0.4)]
+            chosen = rng.integers(len(targets), size=6).tolist()
+            return latents[chosen], paint(self.pools, [targets[i] for i in chosen])
+
+        polish_decoder(self.vae, examples, RECIPES["decoder"], STATE, self.compiled)
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--until", default="style", choices=list(RECIPES), help="stop after this stage")
+    parser.add_argument("--until", default="decoder", choices=list(RECIPES), help="stop after this stage")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument(
         "--eager", action="store_true", help="float32 without torch.compile: slower, no compiler needed"
