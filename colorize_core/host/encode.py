@@ -24,8 +24,8 @@ from .image_tower import encode_tokens
 
 #: Pictures encoded at once, so that a long shot does not need the memory of all its frames.
 CHUNK = 4
-#: SD's factor from the VAE's latents to the model's.
-LATENT_SCALE = comfy.latent_formats.SD15().scale_factor
+#: Stable Diffusion's latents: how many channels, and the factor from the VAE's to the model's.
+LATENT_FORMAT = comfy.latent_formats.SD15()
 
 
 def encode_reference(clip_vision: comfy.clip_vision.ClipVisionModel, image: Tensor) -> Carrier:
@@ -63,9 +63,10 @@ def encode_background(
         The carrier with background tokens and features.
     """
     check_carrier(carrier, colorizer)
+    check_output_size(width, height)
     picture = as_rgb(image)
     check_batches(len(carrier.tokens), len(picture), ("reference", "image"))
-    tokens = tokens_of(clip_vision, picture)[:, 1:]
+    tokens = matching_tokens(clip_vision, picture, carrier)
     sized = checked_picture(reference, "reference") if bleached and reference is not None else image
     of_reference = bleached or carrier.style_has_background
     features = encode_latents(
@@ -103,18 +104,21 @@ def encode_style(
         The carrier with style vectors.
     """
     check_carrier(carrier, colorizer)
+    check_output_size(width, height)
 
-    def vectors(picture: Tensor) -> list[Tensor]:
-        rgb = as_rgb(picture)
-        check_batches(len(carrier.tokens), len(rgb), ("reference", "image"))
+    def vectors(picture: Tensor, name: str) -> list[Tensor]:
+        rgb = as_rgb(picture, name=name)
+        check_batches(len(carrier.tokens), len(rgb), ("reference", name))
         y = size_embedding(picture.shape[1], picture.shape[2], height, width)
-        tokens = tokens_of(clip_vision, rgb)[:, 1:]
+        tokens = matching_tokens(clip_vision, rgb, carrier)
         return encode_latents(colorizer.style_encoder, vae, rgb, tokens, y, width, height)
 
-    style = vectors(image)
+    if background is not None:
+        check_batches(len(image), len(checked_picture(background, "background")), ("image", "background"))
+    style = vectors(image, "image")
     if background is not None and merge:
-        check_batches(len(image), len(background), ("image", "background"))
-        style = [(1 - merge) * s + merge * b for s, b in zip(style, vectors(background), strict=True)]
+        mixed_in = vectors(background, "background")
+        style = [(1 - merge) * s + merge * b for s, b in zip(style, mixed_in, strict=True)]
     return carrier.with_style(tuple(style), background is not None, colorizer.checkpoint)
 
 
@@ -145,6 +149,18 @@ def tokens_of(clip_vision: comfy.clip_vision.ClipVisionModel | None, picture: Te
     return torch.cat(encoded)
 
 
+def matching_tokens(clip_vision: comfy.clip_vision.ClipVisionModel | None, picture: Tensor, carrier: Carrier) -> Tensor:
+    """Encode pictures [R, H, W, 3] into patch tokens [R, N, D] like the carrier's own."""
+    tokens = tokens_of(clip_vision, picture)[:, 1:]
+    if tokens.shape[1:] != carrier.tokens.shape[1:]:
+        raise ColorizeError(
+            f"`clip_vision` gives {tokens.shape[1]} tokens of {tokens.shape[2]} channels; the carrier's reference has "
+            f"{carrier.tokens.shape[1]} of {carrier.tokens.shape[2]}. Wire one and the same CLIP_VISION into Encode "
+            "Reference, Encode Background and Encode Style."
+        )
+    return tokens
+
+
 def encode_latents(
     encoder: comfy.model_patcher.ModelPatcher,
     vae: comfy.sd.VAE,
@@ -165,11 +181,6 @@ def encode_latents(
         What the encoder gives, one tensor an output block, with R rows (or as many as the context has).
     """
     latent = encode_with_vae(vae, resize_to_output(picture, width, height))
-    if latent.shape[1] != encoder.model.in_channels:
-        raise ColorizeError(
-            f"`vae` makes latents of {latent.shape[1]} channels; expected {encoder.model.in_channels}. Wire the VAE of "
-            "the checkpoint loader, or another Stable Diffusion 1.x or 2.x VAE."
-        )
     rows = max(len(latent), len(context))
     latent, context = fit_rows(latent, rows), fit_rows(context, rows)
     comfy.model_management.load_models_gpu([encoder], memory_required=memory_for(encoder, latent[:CHUNK]))
@@ -209,8 +220,24 @@ def resize_to_output(picture: Tensor, width: int, height: int) -> Tensor:
 
 
 def encode_with_vae(vae: comfy.sd.VAE, picture: Tensor) -> Tensor:
-    """Return the posterior mean of a picture [R, H, W, 3] in the model's scale, [R, 4, H/8, W/8]."""
-    return vae.encode(picture) * LATENT_SCALE
+    """Return the posterior mean of a picture [R, H, W, 3] in the model's scale, [R, 4, H/8, W/8].
+
+    Raises:
+        ColorizeError: the VAE is of another kind, or its precision does not suffice.
+    """
+    latent = vae.encode(picture)
+    expected = (len(picture), LATENT_FORMAT.latent_channels, picture.shape[1] // 8, picture.shape[2] // 8)
+    if tuple(latent.shape) != expected:
+        raise ColorizeError(
+            f"`vae` makes latents of shape {tuple(latent.shape)}; expected {expected}. Wire the VAE of Load Colorize "
+            "Checkpoint, or another Stable Diffusion 1.x or 2.x VAE."
+        )
+    if not latent.isfinite().all():
+        raise ColorizeError(
+            "`vae` makes NaN or infinite values; expected numbers. Its precision does not suffice: start ComfyUI with "
+            "--fp32-vae."
+        )
+    return latent * LATENT_FORMAT.scale_factor
 
 
 def check_output_size(width: int, height: int) -> None:
