@@ -88,7 +88,7 @@ and the background comes from what is left of it.
 2. Queue, and look at **Preview Regions**: red is what the character's reference colours. Is a part of the character
    missing there, grow *Character of the drawing*.
 
-**Background from another picture:** choose it in the group *Instead: a background picture* and drag the carrier of
+**Background from another picture:** choose it in the group *Or: a background picture* and drag the carrier of
 its *Encode Background* to Apply Colorization.
 **Masks of your own:** any MASK will do in place of Segment Character.
 
@@ -271,8 +271,8 @@ def from_raw_images(object_info: dict[str, Any]) -> dict[str, Any]:
     group = page.sheet.group("5 · Encode", 1840, 0, 340, ENCODING)
     tokens = group.node("ColorizeEncodeReference", clip_vision=page.tower, image=reference[0])
     carrier = page.background(group, tokens, bleached, source="bleached_reference")
-    other = page.sheet.group("Instead: a background picture", 1840, group.bottom + 40, 340, PICTURES)
-    picture = other.node("LoadImage", "Background", tall=300, colour="choose", image=BACKGROUND)
+    other = page.sheet.group("Or: a background picture", 1840, group.bottom + 40, 340, PICTURES)
+    picture = other.node("LoadImage", "Background", tall=326, colour="choose", image=BACKGROUND)
     page.background(other, tokens, picture, source="background_image")
     page.sample(6, 2220, carrier[0], mask[0])
     return page.sheet.as_workflow()
@@ -281,7 +281,7 @@ def from_raw_images(object_info: dict[str, Any]) -> dict[str, Any]:
 def two_characters(object_info: dict[str, Any]) -> dict[str, Any]:
     """Two references in one drawing."""
     page = Page(object_info, TWO)
-    group = page.sheet.group("2 · Drawing and its first character", 460, 0, 360, PICTURES)
+    group = page.sheet.group("2 · Drawing, first character", 460, 0, 360, PICTURES)
     page.drawing(group)
     first = page.fitted_mask(group, page.drawn, "First mask")
     group = page.sheet.group("3 · Second character", 860, 0, 360, PICTURES)
