@@ -51,7 +51,7 @@ def token_slices(tokens: int, regions: int, per_region: int) -> list[slice]:
 def split_attention(
     inputs: Projected,
     index: RegionIndex,
-    tokens: Sequence[slice],
+    tokens: Sequence[slice] | Sequence[Tensor],
     strengths: Sequence[float],
     attend: Callable[[Tensor, Tensor, Tensor], Tensor],
     addition: Addition = lambda projection, region, x: None,
@@ -62,7 +62,7 @@ def split_attention(
     Args:
         inputs: projected tokens of B rows that share one region layout.
         index: the positions of each region among the T queries; the last region is the background.
-        tokens: where each region's tokens lie among the S keys.
+        tokens: where each region's tokens lie among the S keys, as slices or positions.
         strengths: each region's factor on the attention's result.
         attend: (q, k, v) -> result, all [B, ·, C].
         addition: low-rank additions to the projections.

@@ -20,13 +20,15 @@ from ..settings import CROSS_ATTENTIONS
 from ..sketch_encoder import deepest_first
 from .attention import attend
 from .encode import encode_with_vae, resize_to_output
-from .patch_hooks import Hook, remove_hooks
-from .sampling_run import live_conditionings
+from .patch_hooks import Hook, acts_at, remove_hooks, replace_attention
+from .sampling_run import Crop, live_conditionings
 from .sketch_control import SketchControl
 from .unet_call import row_index
 
 #: Key of our hooks, and where a run and a call keep their state in transformer options.
 KEY, RUN, CALL = "colorize_injection", "colorize_injection_run", "colorize_injection_call"
+#: Where an attention keeps how many of its keys are its own.
+OWN = "colorize_injection_own"
 
 #: Each transformer of the UNet has one self-attention beside its cross-attention.
 SELF_ATTENTIONS = CROSS_ATTENTIONS
@@ -42,9 +44,14 @@ class InjectionRun:
 
 @dataclass
 class InjectionCall:
-    """One call of the UNet: kept self-attention inputs by block, and the rows that are reference-free."""
+    """One call of the UNet: kept self-attention inputs by block, and the rows that are reference-free.
+
+    Attributes:
+        blocks: those whose attention no other pack has taken over; only they look at the reference.
+    """
 
     free_rows: list[int]
+    blocks: frozenset[tuple[str, int]]
     storing: bool = True
     kept: dict[tuple[str, int], Tensor] = field(default_factory=dict)
 
@@ -70,8 +77,8 @@ class AttentionInjection:
         """Register with a MODEL, which must be a clone, in place of any earlier installation."""
         remove_hooks(model.model_options["transformer_options"], KEY)
         model.set_model_attn1_patch(Hook(KEY, self.before_attention, self.control.get_models()))
-        for name, number in SELF_ATTENTIONS:
-            model.set_model_attn1_replace(Hook(KEY, self.attention), name, number)
+        for block in SELF_ATTENTIONS:
+            replace_attention(model, KEY, "attn1", block, self.attention)
         kinds = comfy.patcher_extension.WrappersMP
         for kind, wrapper in ((kinds.SAMPLER_SAMPLE, self.around_run), (kinds.DIFFUSION_MODEL, self.around_unet)):
             comfy.patcher_extension.add_wrapper_with_key(
@@ -98,7 +105,8 @@ class AttentionInjection:
         conditionings = transformer_options.get("uuids") or (None,)
         rows = range(len(x))
         free = [r for r in rows if not run.live.get(conditionings[r * len(conditionings) // len(x)], True)]
-        call = transformer_options[CALL] = InjectionCall(free)
+        ours = frozenset(block for block in SELF_ATTENTIONS if acts_at(transformer_options, KEY, "attn1", block))
+        call = transformer_options[CALL] = InjectionCall(free, ours)
         images = len(x) // len(conditionings)
         noisy = self.noised(x, sigmas, [r % images for r in rows])
         try:
@@ -119,25 +127,27 @@ class AttentionInjection:
     def lines(self, control: SketchControl, noisy: Tensor) -> dict[str, list]:
         """Return the control of the reference's own lines, for one call."""
         height, width = noisy.shape[-2:]
-        hints = [control.strength * hint for hint in control.hints_for(height, width, noisy.device)]
+        drawn = control.hints_for(Crop.whole(height, width), noisy.device)
+        hints = [control.strength * hint for hint in drawn]
         return {"input": deepest_first([hint.to(noisy.dtype) for hint in hints]), "middle": [], "output": []}
 
     def before_attention(self, x: Tensor, context: Tensor, value: Tensor, extra_options: dict):
         """Keep the normed input of a self-attention, or put the kept one beside its own: [B, T (+ S), C]."""
         call: InjectionCall | None = extra_options.get(CALL)
-        if call is None:
-            return x, context, value
         block = extra_options["block"]
+        if call is None or block not in call.blocks:
+            return x, context, value
         if call.storing:
             call.kept[block] = x
             return x, context, value
         kept = call.kept.pop(block)
+        extra_options[OWN] = context.shape[1]
         return x, torch.cat([context, kept], dim=1), torch.cat([value, kept], dim=1)
 
     def attention(self, q: Tensor, k: Tensor, v: Tensor, extra_options: dict) -> Tensor:
         """Attend; reference-free rows mix in the result without the kept tokens: f·out_c + (1 - f)·out_u."""
         call: InjectionCall | None = extra_options.get(CALL)
-        own = q.shape[1]
+        own = extra_options.get(OWN)
         if call is None or call.storing or not call.free_rows or not self.fidelity:
             return attend(q, k, v, extra_options)
         rows = row_index(call.free_rows)

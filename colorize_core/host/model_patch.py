@@ -13,7 +13,7 @@ How a call of the UNet goes:
 Source: spec section 5.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import comfy.ldm.modules.attention
 import comfy.model_patcher
@@ -29,14 +29,14 @@ from ..split_lora import SIDES
 from ..style import modulate
 from .attention import attend
 from .colorizer import Colorizer
-from .patch_hooks import Hook, remove_hooks
-from .sampling_run import SamplingRun, live_conditionings
+from .patch_hooks import Hook, acts_at, remove_hooks, replace_attention
+from .sampling_run import RUN, SamplingRun, areas, live_conditionings
 from .unet_call import UNetCall, row_index
 
 #: Key of our hooks, so that a second Apply replaces the first.
 KEY = "colorize"
-#: Where a run, a call and an attention keep their state in transformer options.
-RUN, CALL, INPUTS = "colorize_run", "colorize_call", "colorize_inputs"
+#: Where a call and an attention keep their state in transformer options.
+CALL, INPUTS = "colorize_call", "colorize_inputs"
 #: (largest, smallest) sigma of steps in which the tokens count.
 SigmaWindow = tuple[float, float]
 
@@ -76,19 +76,23 @@ class ColorizePatch:
         scaled = any(level != 1.0 for level in self.settings.levels)
         if self.masks or scaled:
             model.set_model_attn2_patch(Hook(KEY, self.before_attention))
-            for name, number in CROSS_ATTENTIONS:
-                model.set_model_attn2_replace(Hook(KEY, self.attention), name, number)
+            for block in CROSS_ATTENTIONS:
+                replace_attention(model, KEY, "attn2", block, self.attention)
         if models:
             model.set_model_output_block_patch(Hook(KEY, self.before_concat, models))
         if self.style:
             model.set_model_patch(Hook(KEY, self.time_embedding), "emb_patch")
+        kinds = comfy.patcher_extension.WrappersMP
+        wrappers: dict[str, Callable] = {
+            kinds.SAMPLER_SAMPLE: self.around_run
+        }  # always: the sketch encoder asks for the run's areas
         if self.masks or scaled or models or not self.settings.whole_run:
-            kinds = comfy.patcher_extension.WrappersMP
-            for kind, wrapper in ((kinds.SAMPLER_SAMPLE, self.around_run), (kinds.DIFFUSION_MODEL, self.around_unet)):
-                # In the options themselves, so that they act wherever the other patches do.
-                comfy.patcher_extension.add_wrapper_with_key(
-                    kind, KEY, Hook(KEY, wrapper), model.model_options, is_model_options=True
-                )
+            wrappers[kinds.DIFFUSION_MODEL] = self.around_unet
+        for kind, wrapper in wrappers.items():
+            # In the options themselves, so that they act wherever the other patches do.
+            comfy.patcher_extension.add_wrapper_with_key(
+                kind, KEY, Hook(KEY, wrapper), model.model_options, is_model_options=True
+            )
 
     # --- around a run and a call ---
 
@@ -97,7 +101,8 @@ class ColorizePatch:
         run = SamplingRun(self.masks, self.settings.threshold)
         sampling = guider.model_patcher.get_model_object("model_sampling")
         run.windows = sigma_windows(sampling, self.settings)
-        run.live = live_conditionings(guider)
+        run.live, run.areas = live_conditionings(guider), areas(guider)
+        run.shape = next((tuple(arg.shape) for arg in args if isinstance(arg, Tensor)), None)  # callback, noise, …
         options = extra_args["model_options"]["transformer_options"]
         options[RUN] = run
         try:
@@ -112,16 +117,18 @@ class ColorizePatch:
         if not self.settings.whole_run and context is not None:
             context = context * self.counts_now(run, transformer_options).to(context.dtype)
         conditionings = transformer_options.get("uuids") or (None,)
+        height, width = x.shape[-2:]
         call = UNetCall(
             run=run,
             rows=len(x),
-            images=len(x) // len(conditionings),
+            frames=frames_of(transformer_options, len(x) // len(conditionings)),
+            crops=[run.crop(conditioning, (height, width)) for conditioning in conditionings],
+            tokens=0 if context is None else context.shape[1],
             live=[r for r in range(len(x)) if run.live.get(conditionings[r * len(conditionings) // len(x)], True)],
-            latent=tuple(x.shape[-2:]),
             narrow=self.narrow_blocks(transformer_options),
         )
-        check_masks_fit(self.masks, call.images)
-        transformer_options[CALL] = call
+        check_masks_fit(self.masks, run.shape[0] if run.shape else len(call.frames))
+        transformer_options = ours_last(transformer_options) | {CALL: call}
 
         def modulate_last(module, inputs):
             return (modulate(inputs[0], *call.modulations[-1]), *inputs[1:]) if call.modulations else None
@@ -131,7 +138,6 @@ class ColorizePatch:
         try:
             return executor(x, timesteps, context, y, control, transformer_options, **kwargs)
         finally:
-            transformer_options.pop(CALL, None)
             if handle is not None:
                 handle.remove()
 
@@ -145,15 +151,10 @@ class ColorizePatch:
 
     def narrow_blocks(self, transformer_options: dict) -> frozenset[tuple[str, int]]:
         """Find the blocks in which the attention is ours alone: no other attn2 patch, our replacement in place."""
-        inputs = transformer_options.get("patches", {}).get("attn2_patch", ())
-        if len(inputs) != 1:
+        if len(transformer_options.get("patches", {}).get("attn2_patch", ())) != 1:
             return frozenset()
-        replaced = transformer_options.get("patches_replace", {}).get("attn2", {})
-        return frozenset(
-            block
-            for block in CROSS_ATTENTIONS
-            if getattr(replaced.get(block), "key", None) == KEY and (*block, 0) not in replaced
-        )
+        ours = {block: acts_at(transformer_options, KEY, "attn2", block) for block in CROSS_ATTENTIONS}
+        return frozenset(block for block, hook in ours.items() if hook is not None and hook.alone)
 
     # --- inside a call ---
 
@@ -164,7 +165,7 @@ class ColorizePatch:
         def vectors() -> list[Tensor]:
             return [s.to(embedding)[[p % len(s) for p in call.pictures]] for s in self.style]
 
-        key = ("style", call.rows, call.images, embedding.device, embedding.dtype)
+        key = ("style", call.rows, call.frames, embedding.device, embedding.dtype)
         style = call.run.once(key, vectors)
         call.modulations = self.style_heads.model(style, embedding)
         return embedding
@@ -203,8 +204,8 @@ class ColorizePatch:
         """Attend by region, the live rows of each mask picture together."""
         block = extra_options["block"]
         size = call.feature_size(inputs.q.shape[1], extra_options.get("activations_shape"))
-        layouts = call.run.regions(call.latent, size, inputs.q.device)
-        tokens = token_slices(inputs.k.shape[1], len(self.masks) + 1, self.tokens_per_region)
+        device = inputs.q.device
+        tokens = self.tokens_of_regions(call, inputs.k.shape[1], device)
         strengths = [self.settings.level(block) * strength for strength in self.strengths]
 
         def attend_rows(part: Projected, layout: RegionIndex) -> Tensor:
@@ -218,13 +219,26 @@ class ColorizePatch:
                 self.settings.merge,
             )
 
-        if len(layouts) == 1:
-            return attend_rows(inputs, layouts[0])
+        groups = call.by_layout(call.live, call.run.pictures)
+        if len(groups) == 1:
+            (crop, picture) = next(iter(groups))
+            return attend_rows(inputs, call.layout(crop, picture, size, device))
         out = torch.empty_like(inputs.q)
-        for (picture,), places in call.by_picture(call.live, len(layouts)).items():
+        for (crop, picture), places in groups.items():
             rows = row_index(places)
-            out[rows] = attend_rows(inputs.rows(rows), layouts[picture])
+            out[rows] = attend_rows(inputs.rows(rows), call.layout(crop, picture, size, device))
         return out
+
+    def tokens_of_regions(self, call: UNetCall, keys: int, device: torch.device) -> list[slice] | list[Tensor]:
+        """Say which of the keys each region attends to; what another pack has appended is for all of them."""
+        own = token_slices(min(keys, call.tokens or keys), len(self.masks) + 1, self.tokens_per_region)
+        if not call.tokens < keys or own[0] == slice(None):
+            return own
+
+        def with_appended() -> list[Tensor]:
+            return [torch.tensor([*range(keys)[part], *range(call.tokens, keys)], device=device) for part in own]
+
+        return call.run.once(("appended", keys, call.tokens, device), with_appended)
 
     def lora(self, block: tuple[str, int], projection: str, region: int, x: Tensor) -> Tensor | None:
         """Return the split LoRA's addition; there is one only where a background is injected."""
@@ -249,8 +263,7 @@ class ColorizePatch:
     def inject(self, call: UNetCall, number: int, skip: Tensor) -> Tensor:
         """Let the background's positions of a skip [B, c, h, w] look up the background features."""
         block = self.background_path.model.injection.warp_modules[number]
-        height, width = skip.shape[-2:]
-        layouts = call.run.regions(call.latent, (height, width), skip.device)
+        size = (skip.shape[-2], skip.shape[-1])
         features = self.features[number]
 
         def keys_values() -> tuple[Tensor, Tensor]:
@@ -259,8 +272,10 @@ class ColorizePatch:
         keys, values = call.run.once(("injection", number, skip.device, skip.dtype), keys_values)
         tokens = skip.flatten(2).transpose(1, 2)  # [B, c, h, w] -> [B, h·w, c]
         out = tokens.clone(memory_format=torch.contiguous_format)
-        for (picture, source), places in call.by_picture(range(call.rows), len(layouts), len(features)).items():
-            rows, background = row_index(places), layouts[picture].positions[-1]
+        groups = call.by_layout(range(call.rows), call.run.pictures, len(features))
+        for (crop, picture, source), places in groups.items():
+            rows = row_index(places)
+            background = call.layout(crop, picture, size, skip.device).positions[-1]
             if background is not None and not len(background):
                 continue
             part = tokens[rows] if background is None else tokens[rows].index_select(1, background)
@@ -280,3 +295,21 @@ def sigma_windows(model_sampling, settings: Settings) -> list[SigmaWindow]:
     """Turn the windows' fractions of the sampling into sigmas, as Apply ControlNet does."""
     sigma = model_sampling.percent_to_sigma
     return [(sigma(start), sigma(end)) for start, end in settings.windows]
+
+
+def frames_of(transformer_options: dict, images: int) -> tuple[int, ...]:
+    """Say which pictures of the batch a call works on: those of the context window, else all `images` of them."""
+    window = transformer_options.get("context_window")
+    frames = tuple(getattr(window, "index_list", ()))
+    return frames if getattr(window, "dim", None) == 0 and len(frames) == images else tuple(range(images))
+
+
+def ours_last(transformer_options: dict) -> dict:
+    """Let other packs' attn2 patches run before ours, which records what is projected."""
+    patches = transformer_options.get("patches", {})
+    inputs = patches.get("attn2_patch", ())
+
+    def ours(patch) -> bool:
+        return getattr(patch, "key", None) == KEY
+
+    return transformer_options | {"patches": patches | {"attn2_patch": sorted(inputs, key=ours)}}

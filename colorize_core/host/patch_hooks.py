@@ -1,8 +1,12 @@
 """Callables as ComfyUI's ModelPatcher wants them: shared by clones, asked for side models."""
 
+import copy
 from collections.abc import Callable, Sequence
 
 import comfy.model_patcher
+from torch import Tensor
+
+from .attention import attend
 
 
 class Hook:
@@ -38,6 +42,92 @@ class Hook:
         return self.side_models
 
 
+class AttentionHook(Hook):
+    """Our replacement of one attention, together with those that other packs have at the same place.
+
+    ComfyUI knows one replacement a place. IP-Adapter and its kin (InstantID, PuLID) therefore join whatever they find
+    there by its `add`; a replacement that was there before ours is kept. The result is ours, plus what an earlier one
+    gives beyond plain attention, plus what each later one adds.
+
+    Args:
+        earlier: the replacement that was there before.
+        added: (callback, its keyword arguments) of those that came later.
+    """
+
+    def __init__(self, key: str, call: Callable, earlier: Callable | None = None, added: Sequence = ()):
+        super().__init__(key, call)
+        self.earlier = earlier
+        self.added = list(added)
+
+    @property
+    def alone(self) -> bool:
+        """Whether nothing but ours acts at this place."""
+        return self.earlier is None and not self.added
+
+    def add(self, callback: Callable, **kwargs) -> None:
+        """Let another pack add callback(out, q, k, v, extra_options, **kwargs) between its two sigmas, if it has any."""
+        self.added.append((callback, kwargs))
+
+    def __call__(self, q: Tensor, k: Tensor, v: Tensor, extra_options: dict) -> Tensor:
+        """Attend: q [B, T, C], k and v [B, S, C] -> [B, T, C]."""
+        out = self.call(q, k, v, extra_options)
+        if self.earlier is not None:
+            out = out + (self.earlier(q, k, v, extra_options) - attend(q, k, v, extra_options))
+        for callback, kwargs in self.added:
+            if within_sigmas(extra_options, kwargs):
+                out = out + callback(out, q, k, v, extra_options, **kwargs)
+        return out.to(q.dtype)
+
+    def __deepcopy__(self, memo) -> "AttentionHook":
+        return AttentionHook(self.key, self.call, copy.deepcopy(self.earlier, memo), self.added)
+
+    def to(self, *args, **kwargs) -> "AttentionHook":
+        """Move what another pack has here, as ComfyUI would if it stood alone."""
+        move = getattr(self.earlier, "to", None)
+        if move is not None:
+            self.earlier = move(*args, **kwargs)
+        return self
+
+    def models(self) -> list[comfy.model_patcher.ModelPatcher]:
+        """Return the models of ours and of the earlier replacement."""
+        theirs = getattr(self.earlier, "models", None)
+        return [*self.side_models, *(theirs() if theirs is not None else ())]
+
+    def others(self) -> Callable | None:
+        """Return what stays when ours is taken out."""
+        return AttentionHook("", attend, self.earlier, self.added) if self.added else self.earlier
+
+
+def within_sigmas(extra_options: dict, kwargs: dict) -> bool:
+    """Whether this step lies in the range of sigmas that another pack gave with its callback."""
+    sigmas = extra_options.get("sigmas")
+    if sigmas is None or not {"sigma_start", "sigma_end"} <= kwargs.keys():
+        return True
+    return bool(kwargs["sigma_end"] <= float(sigmas[0]) <= kwargs["sigma_start"])
+
+
+def replace_attention(
+    model: comfy.model_patcher.ModelPatcher, key: str, kind: str, block: tuple[str, int], call: Callable
+) -> None:
+    """Replace the attention of a UNet block, keeping what another pack has put there.
+
+    Args:
+        model: a clone, from which an earlier installation of ours has been removed.
+        kind: "attn1" or "attn2".
+    """
+    replacements = model.model_options["transformer_options"].get("patches_replace", {}).get(kind, {})
+    place = (*block, 0) if (*block, 0) in replacements else block  # ComfyUI asks for the longer name first
+    hook = AttentionHook(key, call, replacements.get(place))
+    (model.set_model_attn1_replace if kind == "attn1" else model.set_model_attn2_replace)(hook, *place)
+
+
+def acts_at(transformer_options: dict, key: str, kind: str, block: tuple[str, int]) -> AttentionHook | None:
+    """Return our replacement of a block's attention, if it is the one that ComfyUI will call."""
+    replacements = transformer_options.get("patches_replace", {}).get(kind, {})
+    hook = replacements.get((*block, 0), replacements.get(block))
+    return hook if isinstance(hook, AttentionHook) and hook.key == key else None
+
+
 def remove_hooks(transformer_options: dict, key: str) -> None:
     """Take an earlier installation of one of our patches out of a clone's options; all other patches stay."""
 
@@ -47,7 +137,9 @@ def remove_hooks(transformer_options: dict, key: str) -> None:
     for patches in transformer_options.get("patches", {}).values():
         patches[:] = [patch for patch in patches if not ours(patch)]
     for replacements in transformer_options.get("patches_replace", {}).values():
-        for block in [block for block, patch in replacements.items() if ours(patch)]:
-            del replacements[block]
+        for place, patch in list(replacements.items()):
+            if ours(patch):
+                others = patch.others() if isinstance(patch, AttentionHook) else None
+                replacements.pop(place) if others is None else replacements.update({place: others})
     for wrappers in transformer_options.get("wrappers", {}).values():
         wrappers.pop(key, None)

@@ -1,13 +1,43 @@
 """What does not change over the steps of a sampling run: worked out once, dropped when the run ends."""
 
 import itertools
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from ..masks import resize_mask
 from ..regions import RegionIndex, region_indices, region_labels
+
+#: Where a run is found in the transformer options of its calls.
+RUN = "colorize_run"
+
+
+class Crop(NamedTuple):
+    """The part of a picture that a conditioning works on, in latent positions.
+
+    Attributes:
+        full: (h, w) of the whole latent.
+        top, left, height, width: of the part.
+    """
+
+    full: tuple[int, int]
+    top: int
+    left: int
+    height: int
+    width: int
+
+    @classmethod
+    def whole(cls, height: int, width: int) -> "Crop":
+        """Return the crop that leaves nothing out."""
+        return cls((height, width), 0, 0, height, width)
+
+    def of(self, picture: Tensor, scale: int = 1) -> Tensor:
+        """Cut the part out of a picture [..., h·scale, w·scale]."""
+        rows = slice(self.top * scale, (self.top + self.height) * scale)
+        return picture[..., rows, self.left * scale : (self.left + self.width) * scale]
 
 
 class SamplingRun:
@@ -25,6 +55,10 @@ class SamplingRun:
         self.windows: list[tuple[float, float]] = []
         #: Conditioning id -> whether its context is not all zeros.
         self.live: dict[object, bool] = {}
+        #: Conditioning id -> (height, width, top, left) of the part of the latent that it is for.
+        self.areas: dict[object, tuple[int, ...]] = {}
+        #: [B, C, h, w] of the run's latent, where it is known.
+        self.shape: tuple[int, ...] | None = None
         self._constants: dict[object, object] = {}
 
     def once(self, key, make: Callable[[], object]):
@@ -36,13 +70,32 @@ class SamplingRun:
     def clear(self) -> None:
         """Drop everything, also where somebody still holds the run."""
         self.live.clear()
+        self.areas.clear()
         self._constants.clear()
 
-    def regions(self, latent: tuple[int, int], size: tuple[int, int], device: torch.device) -> list[RegionIndex]:
+    @property
+    def pictures(self) -> int:
+        """How many pictures the masks are for; 1 where all share one layout."""
+        return math.lcm(*(len(mask) for mask in self.masks))
+
+    def crop(self, conditioning: object, latent: tuple[int, int]) -> Crop:
+        """Say which part of the picture a call works on for a conditioning.
+
+        Args:
+            latent: (h, w) of the latent that the call is given.
+        """
+        area = self.areas.get(conditioning)
+        if area is None or self.shape is None or len(area) != 4:
+            return Crop.whole(*latent)
+        (height, width), (top, left) = self.shape[-2:], area[2:]
+        crop = Crop((height, width), top, left, min(area[0], height - top), min(area[1], width - left))
+        return crop if (crop.height, crop.width) == latent else Crop.whole(*latent)
+
+    def regions(self, crop: Crop, size: tuple[int, int], device: torch.device) -> list[RegionIndex]:
         """Return the region layout of each mask picture.
 
         Args:
-            latent: (h, w) of the latent. size: (h, w) of the feature map.
+            crop: the part of the latent. size: (h, w) of the feature map of that part.
 
         Returns:
             One `RegionIndex` a mask picture, on the device.
@@ -50,21 +103,33 @@ class SamplingRun:
 
         def make() -> list[RegionIndex]:
             # On the CPU, so that the layout is the same on every device and costs no synchronisation later.
-            masks = [resize_mask(mask, *latent) for mask in self.masks]
+            masks = [crop.of(resize_mask(mask, *crop.full)) for mask in self.masks]
             indices = region_indices(region_labels(masks, self.threshold, *size), len(masks) + 1)
             return [index.to(device) for index in indices]
 
-        return self.once(("regions", latent, size, device), make)
+        return self.once(("regions", crop, size, device), make)
+
+
+def conditionings_of(guider) -> Iterator[dict]:
+    """Go through the conditionings of a run as ComfyUI has prepared them."""
+    return itertools.chain.from_iterable(conds or () for conds in guider.conds.values())
 
 
 def live_conditionings(guider) -> dict[object, bool]:
     """Say of each conditioning of a run, by its id, whether its context is not all zeros.
 
-    Asked once, when the run begins, so that no step has to wait for the device.
+    Asked once, when the run begins, so that no step has to wait for the device. ComfyUI gives the counterpart of a
+    conditioning with an area the same id and another context: an id is dead where all that bear it are.
     """
-    live = {}
-    for cond in itertools.chain.from_iterable(conds or () for conds in guider.conds.values()):
+    live: dict[object, bool] = {}
+    for cond in conditionings_of(guider):
         context = cond.get("model_conds", {}).get("c_crossattn")
         if context is not None:
-            live[cond.get("uuid")] = bool(context.cond.any())
+            name = cond.get("uuid")
+            live[name] = live.get(name, False) or bool(context.cond.any())
     return live
+
+
+def areas(guider) -> dict[object, tuple[int, ...]]:
+    """Return the area of each conditioning that has one, by its id: (height, width, top, left) in latent positions."""
+    return {cond.get("uuid"): tuple(cond["area"]) for cond in conditionings_of(guider) if "area" in cond}

@@ -6,10 +6,12 @@ Source: spec section 3.
 import comfy.controlnet
 import comfy.model_patcher
 import comfy.utils
+import torch
 from torch import Tensor
 
 from ..sketch_encoder import SketchEncoder, checked_line_map, deepest_first, sketch_encoder_sizes, to_lines
 from .loading import load_module
+from .sampling_run import RUN, Crop
 
 #: Pixels a latent position, in each direction.
 PIXELS_PER_LATENT = 8
@@ -18,7 +20,7 @@ PIXELS_PER_LATENT = 8
 class SketchControl(comfy.controlnet.ControlBase):
     """Adds the hints of a line map after the UNet's input blocks 0, 3, 6, 9 and 11.
 
-    The line map is encoded once a sampling run, and again only when the latent's size changes.
+    The line map is encoded once a sampling run, and again only for another size of the latent or another area of it.
     """
 
     def __init__(self, encoder: comfy.model_patcher.ModelPatcher):
@@ -43,20 +45,39 @@ class SketchControl(comfy.controlnet.ControlBase):
             previous = self.previous_controlnet.get_control(x_noisy, t, cond, batched_number, transformer_options)
         if self.timestep_range is not None and not self.timestep_range[1] <= t[0] <= self.timestep_range[0]:
             return previous
-        height, width = x_noisy.shape[-2:]
+        crops = self.crops(x_noisy, batched_number, transformer_options or {})
         # Merging scales the hints in place, so each step gets its own copies.
-        hints = [
-            comfy.controlnet.broadcast_image_to(hint, x_noisy.shape[0], batched_number).to(x_noisy.device, copy=True)
-            for hint in self.hints_for(height, width, x_noisy.device)
-        ]
+        hints = [hint.to(x_noisy.device, copy=True) for hint in self.hints_of_rows(crops, x_noisy)]
         control = {"input": deepest_first(hints), "middle": [], "output": []}
         return self.control_merge(control, previous, output_dtype=None)
 
-    def hints_for(self, height: int, width: int, device) -> list[Tensor]:
-        """Encode the line map for a latent of height × width, or return what this run has encoded already."""
-        key = (height, width, device)
+    def crops(self, x_noisy: Tensor, conditionings: int, transformer_options: dict) -> list[Crop]:
+        """Say which part of the picture each conditioning of a call works on."""
+        latent = (x_noisy.shape[-2], x_noisy.shape[-1])
+        run, names = transformer_options.get(RUN), transformer_options.get("uuids", ())
+        if run is None or len(names) != conditionings:
+            return [Crop.whole(*latent)] * conditionings
+        return [run.crop(name, latent) for name in names]
+
+    def hints_of_rows(self, crops: list[Crop], x_noisy: Tensor) -> list[Tensor]:
+        """Return the hints [B, c, h, w] of all rows of a call."""
+        rows = x_noisy.shape[0]
+        if len(set(crops)) == 1:
+            hints = self.hints_for(crops[0], x_noisy.device)
+            return [comfy.controlnet.broadcast_image_to(hint, rows, len(crops)) for hint in hints]
+        images = rows // len(crops)
+        parts = [
+            [comfy.controlnet.broadcast_image_to(hint, images, 1) for hint in self.hints_for(crop, x_noisy.device)]
+            for crop in crops
+        ]
+        return [torch.cat(stage) for stage in zip(*parts, strict=True)]
+
+    def hints_for(self, crop: Crop, device) -> list[Tensor]:
+        """Encode the line map for a part of the picture, or return what this run has encoded already."""
+        key = (crop, device)
         if key not in self._hints:
             encoder = self.encoder.model
+            height, width = crop.full
             pixels = comfy.utils.common_upscale(
                 self.cond_hint_original,
                 width * PIXELS_PER_LATENT,
@@ -64,7 +85,7 @@ class SketchControl(comfy.controlnet.ControlBase):
                 self.upscale_algorithm,
                 "center",
             )
-            lines = to_lines(pixels).to(device=device, dtype=encoder.compute_dtype)
+            lines = to_lines(crop.of(pixels, PIXELS_PER_LATENT)).to(device=device, dtype=encoder.compute_dtype)
             self._hints[key] = encoder(lines)
         return self._hints[key]
 

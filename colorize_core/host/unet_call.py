@@ -4,9 +4,11 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor
 
-from .sampling_run import SamplingRun
+from ..regions import RegionIndex
+from .sampling_run import Crop, SamplingRun
 
 
 @dataclass
@@ -16,32 +18,40 @@ class UNetCall:
     Attributes:
         run: constants of the run.
         rows: B, all rows of the batch.
-        images: pictures that each conditioning holds; row r is picture r % images.
+        frames: the pictures of the run that each conditioning holds here, as a rule all of them.
+        crops: the part of the picture that each conditioning works on.
+        tokens: how many tokens the UNet's context holds.
         live: rows whose context is not all zeros; the attention of the others is zero.
-        latent: (h, w) of the latent.
         narrow: blocks in which nothing but ours looks at the attention's inputs, so that dead rows can be left out.
         modulations: (scale, shift) of each output block; empty without style.
     """
 
     run: SamplingRun
     rows: int
-    images: int
+    frames: tuple[int, ...]
+    crops: list[Crop]
+    tokens: int
     live: list[int]
-    latent: tuple[int, int]
     narrow: frozenset[tuple[str, int]]
     modulations: list[tuple[Tensor, Tensor]] = field(default_factory=list)
 
     @property
     def pictures(self) -> list[int]:
         """The picture of each row."""
-        return [row % self.images for row in range(self.rows)]
+        return [self.frames[row % len(self.frames)] for row in range(self.rows)]
 
-    def by_picture(self, rows: Sequence[int], *counts: int) -> dict[tuple[int, ...], list[int]]:
-        """Group places in `rows` by picture, batches of `counts` pictures being repeated to the images of a run."""
-        groups: dict[tuple[int, ...], list[int]] = {}
+    def by_layout(self, rows: Sequence[int], *counts: int) -> dict[tuple, list[int]]:
+        """Group places in `rows` by crop and picture, batches of `counts` pictures being repeated to those of a run."""
+        pictures, images = self.pictures, len(self.frames)
+        groups: dict[tuple, list[int]] = {}
         for place, row in enumerate(rows):
-            groups.setdefault(tuple(row % self.images % count for count in counts), []).append(place)
+            key = (self.crops[row // images], *(pictures[row] % count for count in counts))
+            groups.setdefault(key, []).append(place)
         return groups
+
+    def layout(self, crop: Crop, picture: int, size: tuple[int, int], device: torch.device) -> RegionIndex:
+        """Return where the regions lie on a feature map of size (h, w)."""
+        return self.run.regions(crop, size, device)[picture]
 
     def feature_size(self, tokens: int, shape: Sequence[int] | None) -> tuple[int, int]:
         """Return (h, w) of the feature map that an attention of `tokens` queries works on.
@@ -51,7 +61,7 @@ class UNetCall:
         """
         if shape and shape[-2] * shape[-1] == tokens:
             return shape[-2], shape[-1]
-        height, width = self.latent
+        height, width = self.crops[0].height, self.crops[0].width
         while height * width > tokens:
             height, width = (height + 1) // 2, (width + 1) // 2
         return height, width
