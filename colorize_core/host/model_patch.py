@@ -83,9 +83,8 @@ class ColorizePatch:
         if self.style:
             model.set_model_patch(Hook(KEY, self.time_embedding), "emb_patch")
         kinds = comfy.patcher_extension.WrappersMP
-        wrappers: dict[str, Callable] = {
-            kinds.SAMPLER_SAMPLE: self.around_run
-        }  # always: the sketch encoder asks for the run's areas
+        # A run is always known: the sketch encoder asks it for the areas of the conditionings.
+        wrappers: dict[str, Callable] = {kinds.SAMPLER_SAMPLE: self.around_run}
         if self.masks or scaled or models or not self.settings.whole_run:
             wrappers[kinds.DIFFUSION_MODEL] = self.around_unet
         for kind, wrapper in wrappers.items():

@@ -65,7 +65,7 @@ class AttentionHook(Hook):
         return self.earlier is None and not self.added
 
     def add(self, callback: Callable, **kwargs) -> None:
-        """Let another pack add callback(out, q, k, v, extra_options, **kwargs) between its two sigmas, if it has any."""
+        """Let another pack add callback(out, q, k, v, extra_options, **kwargs) between its sigmas, if it has any."""
         self.added.append((callback, kwargs))
 
     def __call__(self, q: Tensor, k: Tensor, v: Tensor, extra_options: dict) -> Tensor:
