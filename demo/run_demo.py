@@ -1,13 +1,11 @@
-"""Colour a drawing with character_and_background.json through a real ComfyUI server on the CPU: `make demo`.
+"""Colour the drawings of demo/assets through a real ComfyUI server on the CPU: `make demo`.
 
-Drawing and reference come from the scene generator, their characters' masks lie in the alpha channel as ComfyUI's mask
-editor saves them. The checkpoint is made on the spot from the layout of the tests' tiny model; its weights are random
-numbers, so that the picture is noise: what the demo shows is the whole way from files to a picture.
+For each drawing: the reference alone, split attention, background injection, and the style encoder. All of it goes onto
+one contact sheet in demo/output.
 """
 
-import json
+import io
 import os
-import runpy
 import sys
 import time
 from pathlib import Path
@@ -16,85 +14,160 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from scenes import HELD_OUT, Scene
+from contact_sheet import contact_sheet
 
-ROOT = Path(__file__).resolve().parent.parent
-GOLDEN = ROOT / "tests" / "golden"
+DEMO = Path(__file__).resolve().parent
+ROOT = DEMO.parent
 sys.path.insert(1, str(ROOT / "scripts"))
 
 from comfyui_server import Server, make_base_directory  # noqa: E402
-from workflow_prompt import find, set_inputs, to_prompt, use_embedded_tower  # noqa: E402
 
-WORKFLOW = "character_and_background"
-CHECKPOINT = "made-up-weights.safetensors"
-OUTPUT = ROOT / "demo" / "output"
-WIDTH, HEIGHT, STEPS = 384, 384, 10
+ASSETS, OUTPUT = DEMO / "assets", DEMO / "output"
+CHECKPOINT = DEMO / "colorize-demo.safetensors"
+SIDE, STEPS, GUIDANCE = 128, 20, 1.5
+
+ROWS = (
+    ("drawing-jumper", "reference-blueberry", "background-hills"),
+    ("drawing-sailor", "reference-poppy", "background-city"),
+    ("drawing-dancer", "reference-coral-inked", "background-bubbles"),
+    ("drawing-walker", "reference-orchard", "background-room"),
+)
+
+VARIANTS = (
+    {},
+    {"injection": 0.0},
+    {"injection": 1.0},
+    {"injection": 1.0, "style": True},
+)
+TITLES = (
+    "drawing",
+    "reference",
+    "background",
+    "mask",
+    "reference alone",
+    "+ split attention",
+    "+ background\ninjection",
+    "+ style",
+)
+
+Prompt = dict[str, Any]
 
 
 def say(text: str) -> None:
     print(f"demo: {text}", flush=True)
 
 
-def make_checkpoint(path: Path) -> None:
-    """Write a small v2 checkpoint with image tower and VAE inside, unless it is there."""
-    if path.is_file():
-        return
-    from safetensors.torch import save_file
-
-    say(f"making a checkpoint with random weights: {path.name}")
-    fill = runpy.run_path(str(GOLDEN / "weights.py"))["fill"]
-    shapes = json.loads((GOLDEN / "keys-tiny.json").read_text())
-    unfinished = path.with_suffix(".part")
-    save_file(fill(shapes), str(unfinished))
-    unfinished.rename(path)
+def node(class_type: str, **inputs: Any) -> dict[str, Any]:
+    return {"class_type": class_type, "inputs": inputs}
 
 
-def make_pictures() -> tuple[Path, Path]:
-    """Draw a character to colour and another one, in another scene, to take the colours from."""
-    target = Scene(character=HELD_OUT + 4, background=HELD_OUT + 4, kind="hills", size=WIDTH)
-    other = Scene(character=HELD_OUT + 9, background=HELD_OUT + 9, kind="hills", size=WIDTH)
-    drawing = np.repeat(target.drawing()[..., None], 3, axis=2)
-    reference = other.paint(character_colours=HELD_OUT + 2, background_colours=HELD_OUT + 2)
-    paths = OUTPUT / "drawing.png", OUTPUT / "reference.png"
-    for path, colours, scene in zip(paths, (drawing, reference), (target, other), strict=True):
-        Image.fromarray(np.dstack([colours, 255 - scene.mask()])).save(path)
-    return paths
+def shared_nodes(drawing: str, reference: str, background: str) -> Prompt:
+    """What all variants of a row share: the checkpoint, the pictures, the line map, the reference's tokens."""
+    return {
+        "load": node("ColorizeCheckpointLoader", ckpt_name=CHECKPOINT.name, prediction="auto"),
+        "drawing": node("LoadImage", image=drawing),
+        "reference": node("LoadImage", image=reference),
+        "background": node("LoadImage", image=background),
+        "lines": node("ColorizePrepareSketch", image=["drawing", 0], width=SIDE, height=SIDE, lines="dark_on_light"),
+        "carrier": node("ColorizeEncodeReference", clip_vision=["load", 4], image=["reference", 0]),
+        "latent": node("EmptyLatentImage", width=SIDE, height=SIDE, batch_size=1),
+    }
 
 
-def make_prompt(server: Server, drawing: Path, reference: Path) -> dict[str, Any]:
-    """Open the workflow as a user would and choose the demo's files and size."""
-    workflow = json.loads((ROOT / "workflows" / f"{WORKFLOW}.json").read_text(encoding="utf-8"))
-    prompt = to_prompt(workflow, server.get("/object_info"))
-    use_embedded_tower(prompt)
-    set_inputs(prompt, "ColorizeCheckpointLoader", ckpt_name=CHECKPOINT)
-    set_inputs(prompt, "Drawing", image=server.upload_image(drawing))
-    set_inputs(prompt, "Reference", image=server.upload_image(reference))
-    set_inputs(prompt, "Width", value=WIDTH)
-    set_inputs(prompt, "Height", value=HEIGHT)
-    set_inputs(prompt, "KSampler", seed=1, steps=STEPS)
-    return prompt
+def variant_nodes(number: int, injection: float | None = None, style: bool = False) -> Prompt:
+    """One way to colour; node ids end with its number."""
+    encoders = {"colorizer": ["load", 1], "vae": ["load", 3], "clip_vision": ["load", 4], "width": SIDE, "height": SIDE}
+    nodes: Prompt = {}
+    carrier = ["carrier", 0]
+    if injection is not None:
+        nodes[f"behind{number}"] = node(
+            "ColorizeEncodeBackground",
+            carrier=carrier,
+            image=["background", 0],
+            strength=injection,
+            source="background_image",
+            **encoders,
+        )
+        carrier = [f"behind{number}", 0]
+    if style:
+        nodes[f"style{number}"] = node("ColorizeEncodeStyle", carrier=carrier, image=["reference", 0], **encoders)
+        nodes[f"style{number}"]["inputs"]["merge"] = 0.0
+        carrier = [f"style{number}", 0]
+    apply = node("ColorizeApply", model=["load", 0], colorizer=["load", 1], carrier=carrier, **APPLY_DEFAULTS)
+    if injection is not None:
+        apply["inputs"]["sketch_mask"] = ["drawing", 1]
+    sketch = node(
+        "ControlNetApplyAdvanced",
+        positive=[f"apply{number}", 1],
+        negative=[f"apply{number}", 2],
+        control_net=["load", 2],
+        image=["lines", 0],
+        strength=1.0,
+        start_percent=0.0,
+        end_percent=1.0,
+    )
+    sampler = node(
+        "KSampler",
+        model=[f"apply{number}", 0],
+        positive=[f"sketch{number}", 0],
+        negative=[f"sketch{number}", 1],
+        latent_image=["latent", 0],
+        seed=1,
+        steps=STEPS,
+        cfg=GUIDANCE,
+        sampler_name="euler",
+        scheduler="normal",
+        denoise=1.0,
+    )
+    return nodes | {
+        f"apply{number}": apply,
+        f"sketch{number}": sketch,
+        f"sample{number}": sampler,
+        f"decode{number}": node("VAEDecode", samples=[f"sample{number}", 0], vae=["load", 3]),
+        f"save{number}": node("SaveImage", images=[f"decode{number}", 0], filename_prefix=f"variant{number}"),
+    }
+
+
+APPLY_DEFAULTS = {
+    "foreground_strength": 1.0,
+    "background_strength": 1.0,
+    "merge": 0.0,
+    "threshold": 0.05,
+    "encoder_strength": 1.0,
+    "color_strength": 1.0,
+    "semantic_strength": 1.0,
+    "start_percent": 0.0,
+    "end_percent": 1.0,
+}
+
+
+def colour_row(server: Server, names: tuple[str, str, str]) -> list[np.ndarray]:
+    """Return the drawing, reference, background, mask and every variant's picture, uint8."""
+    paths = [ASSETS / f"{name}.png" for name in names]
+    prompt = shared_nodes(*(server.upload_image(path) for path in paths))
+    for number, variant in enumerate(VARIANTS):
+        prompt |= variant_nodes(number, **variant)
+    files = server.fetch_images(server.run(prompt))
+    given = [np.asarray(Image.open(path)) for path in paths]
+    results = [np.asarray(Image.open(io.BytesIO(file)).convert("RGB")) for file in files]
+    return [*(picture[..., :3] for picture in given), 255 - given[0][..., 3], *results]
 
 
 def main() -> None:
     comfyui = Path(os.environ.get("COMFYUI_PATH") or ROOT / ".host" / "ComfyUI").resolve()
     OUTPUT.mkdir(parents=True, exist_ok=True)
     base = make_base_directory(ROOT / ".host" / "demo", ROOT, "colorizediffusion")
-    make_checkpoint(base / "models" / "checkpoints" / CHECKPOINT)
-    drawing, reference = make_pictures()
-    say(f"drawing and reference are in {OUTPUT.relative_to(ROOT)}; starting ComfyUI")
+    link = base / "models" / "checkpoints" / CHECKPOINT.name
+    link.unlink(missing_ok=True)
+    link.symlink_to(CHECKPOINT)
+    say("starting ComfyUI")
+    rows, start = [], time.monotonic()
     with Server(comfyui, base, ["--cpu"]) as server:
-        prompt = make_prompt(server, drawing, reference)
-        sampler, start = find(prompt, "KSampler"), time.monotonic()
-
-        def show(node: str, done: int, total: int) -> None:
-            if node == sampler:
-                say(f"step {done} of {total}, {time.monotonic() - start:.0f} s")
-
-        say(f"colouring {WIDTH}×{HEIGHT} pixels in {STEPS} steps")
-        (picture,) = server.fetch_images(server.run(prompt, on_step=show))
-    result = OUTPUT / f"{WORKFLOW}.png"
-    result.write_bytes(picture)
-    say("the weights are random, so the picture is noise")
+        for names in ROWS:
+            rows.append(colour_row(server, names))
+            say(f"{names[0]}: {len(VARIANTS)} pictures, {time.monotonic() - start:.0f} s")
+    result = OUTPUT / "contact-sheet.png"
+    contact_sheet(TITLES, rows).save(result, optimize=True)
     say(f"saved {result}")
 
 
