@@ -62,6 +62,7 @@ SELECTED = '<rect width="96" height="96" fill="#23232b"/><g transform="' + ASIDE
 NO_REFERENCE = scene("#d8d8d8", "#b4b4b4", "#e8e8e8", INK) + figure("#dedede", "#9a9a9a", "#bcbcbc", INK)
 NO_SKETCH = scene(*DAY) + '<g transform="translate(20 30) rotate(14) scale(.8)">' + figure(*COLOURS) + "</g>"
 
+SHOT = tuple(f"translate({x} 0) rotate({turn} 48 96)" for x, turn in ((-12, -5), (0, 0), (12, 5)))
 LEFT, RIGHT = "translate(-10 30) scale(.7)", "translate(40 30) scale(.7)"
 TWO = scene("white", "white", "white", INK) + flat("white", INK, LEFT) + flat("white", INK, RIGHT)
 TWO_SPLIT = scene(BLUE, BLUE, BLUE, INK) + flat(ORANGE, INK, LEFT) + flat(GREEN, INK, RIGHT)
@@ -251,6 +252,18 @@ PICTURES: dict[str, list[Piece]] = {
         tile(RESULT_DUSK, "result"),
     ],
     "block_strengths": block_row(),
+    "load_frames": [
+        file("frame_0001 … 0012.png"),
+        TO,
+        *(tile(scene("white", "white", "white", INK) + flat("white", INK, place)) for place in SHOT),
+    ],
+    "save_carrier": [tokens(FACE, "carrier"), TO, file("….carrier.safetensors")],
+    "load_carrier": [file("….carrier.safetensors"), TO, tokens(FACE, "carrier")],
+    "sample_sequence": [
+        *(tile(scene("white", "white", "white", INK) + flat("white", INK, place)) for place in SHOT),
+        TO,
+        *(tile(scene(*DAY, INK) + figure(*COLOURS, INK, place)) for place in SHOT),
+    ],
     "guider": [
         tile(NO_REFERENCE, "negative"),
         sign("→"),

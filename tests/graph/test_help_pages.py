@@ -32,10 +32,10 @@ def node_of(page):
 
 
 def table_of_inputs(text):
-    """Return the ids in the first column of the page's table of inputs."""
+    """Return the ids in the first column of the page's table of inputs; a translation has its names in brackets."""
     rows = re.search(r"^\| (?:Input|入力|输入) \|[^\n]*\n\|[-|]+\n((?:\|[^\n]*\n?)+)", text, re.MULTILINE)
     assert rows, "no table of inputs"
-    cells = [row.split("|")[1] for row in rows.group(1).splitlines()]
+    cells = [row.split("|")[1].partition("（")[0] for row in rows.group(1).splitlines()]
     return [name for cell in cells for name in re.findall(r"[a-z][a-z0-9_]*", cell)]
 
 
