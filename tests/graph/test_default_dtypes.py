@@ -1,0 +1,71 @@
+"""The pipeline at ComfyUI's own choice of dtypes, and at those its flags ask for.
+
+The marked tests need a host of other arguments, hence a process of their own: tests/graph/test_host.py starts one for
+the default dtypes, `test_flags_that_choose_dtypes` below one for each set of flags.
+"""
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve()
+#: Relative error of v that is allowed when the UNet's weights are of a type. Rounding these made-up weights to
+#: float8_e4m3fn and computing in float32 costs 0.39 by itself.
+TOLERANCE = {"float32": 1e-2, "float16": 1e-2, "bfloat16": 8e-2, "float8_e4m3fn": 0.45}
+
+
+def _golden_pipeline():
+    """Import the golden tests, for their cases and their wiring."""
+    spec = importlib.util.spec_from_file_location("golden_pipeline", HERE.with_name("test_golden_pipeline.py"))
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+pipeline = _golden_pipeline()
+# Fixtures of the golden tests; the second needs the first.
+loaded, graph = pipeline.loaded, pipeline.graph
+
+
+@pytest.mark.default_dtypes
+@pytest.mark.parametrize("name", pipeline.CASES)
+def test_case(graph, golden, name):
+    _, model, positive, negative = graph(pipeline.CASES[name])
+    dtype = str(model.model.get_dtype()).removeprefix("torch.")
+    group = golden.group(f"case/{name}")
+    for row in range(2):
+        x, t, v = (group[key][row : row + 1] for key in ("in/x", "in/t", "out/v"))
+        ours = pipeline.unet_call(model, positive, negative, x, t[0])[row : row + 1]
+        error = pipeline.relative_error(ours, v)
+        print(f"case/{name} row {row}, UNet in {dtype}: relative error {error:.1e}")
+        assert error <= TOLERANCE[dtype]
+
+
+@pytest.mark.default_dtypes
+def test_a_picture_with_everything_on_is_finite(host, studio):
+    carrier = studio.carrier("background_image", style=True)
+    model, positive, negative = studio.apply(carrier, studio.mask(), merge=0.2, end_percent=0.8)
+    latent = studio.sample(model, *studio.sketch(positive, negative))
+    (image,) = studio.pack.run("VAEDecode", vae=studio.vae, samples={"samples": latent})
+    assert latent.isfinite().all() and image.isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("flags", "dtype"),
+    [
+        ("--fp8_e4m3fn-unet", "float8_e4m3fn"),
+        ("--bf16-unet --bf16-vae --bf16-text-enc", "bfloat16"),
+        ("--fp16-unet --force-fp16", "float16"),
+    ],
+)
+def test_flags_that_choose_dtypes(comfyui_path, flags, dtype):
+    command = [sys.executable, "-m", "pytest", str(HERE), "-m", "default_dtypes", "-k", "scaled or everything_on"]
+    command += [f"--host-args=--cpu {flags}", "-q", "-s", "-p", "no:cacheprovider"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"case/scaled row 1, UNet in {dtype}" in done.stdout
+    print(done.stdout)
