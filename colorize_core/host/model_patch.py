@@ -116,6 +116,8 @@ class ColorizePatch:
         if not self.settings.whole_run and context is not None:
             context = context * self.counts_now(run, transformer_options).to(context.dtype)
         conditionings = transformer_options.get("uuids") or (None,)
+        # Where another pack changes what is attended to, a context of zeros is no sign of a result of zeros.
+        live = run.live if len(transformer_options.get("patches", {}).get("attn2_patch", ())) == 1 else {}
         height, width = x.shape[-2:]
         call = UNetCall(
             run=run,
@@ -123,7 +125,7 @@ class ColorizePatch:
             frames=frames_of(transformer_options, len(x) // len(conditionings)),
             crops=[run.crop(conditioning, (height, width)) for conditioning in conditionings],
             tokens=0 if context is None else context.shape[1],
-            live=[r for r in range(len(x)) if run.live.get(conditionings[r * len(conditionings) // len(x)], True)],
+            live=[r for r in range(len(x)) if live.get(conditionings[r * len(conditionings) // len(x)], True)],
             narrow=self.narrow_blocks(transformer_options),
         )
         check_masks_fit(self.masks, run.shape[0] if run.shape else len(call.frames))

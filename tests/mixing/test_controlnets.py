@@ -1,0 +1,96 @@
+"""An SD 2.x ControlNet and a T2I adapter, chained before and after the sketch encoder."""
+
+import pytest
+
+SAME, NOTICED = 2e-5, 1e-3
+
+
+def randomised(torch, module, scale):
+    """The weights of a module, all of them drawn anew, so that zero convolutions are none."""
+    generator = torch.Generator().manual_seed(5)
+    tensors = {}
+    for name, weight in module.state_dict().items():
+        fan_in = weight[0].numel() if weight.ndim > 1 else 1
+        drawn = torch.randn(weight.shape, generator=generator) * scale
+        is_norm = weight.ndim == 1 and name.endswith("weight")
+        tensors[name] = drawn / fan_in**0.5 if weight.ndim > 1 else (1 + drawn * 0.1 if is_norm else drawn * 0.1)
+    return tensors
+
+
+@pytest.fixture(scope="module")
+def other(host, pack, studio, base_directory):
+    """A function that makes, saves and loads another CONTROL_NET with ComfyUI's own loader."""
+    import comfy.cldm.cldm
+    import comfy.ops
+    import comfy.t2i_adapter.adapter
+    from safetensors.torch import save_file
+
+    channels = studio.model.model.diffusion_model.model_channels
+
+    def make(kind):
+        if kind == "controlnet":
+            config = dict(studio.model.model.model_config.unet_config)
+            config.pop("out_channels")
+            config |= {"hint_channels": 3, "operations": comfy.ops.manual_cast, "dtype": host.torch.float32}
+            module = comfy.cldm.cldm.ControlNet(**config)
+        else:
+            sizes = [channels, 2 * channels, 4 * channels, 4 * channels]
+            module = comfy.t2i_adapter.adapter.Adapter(
+                cin=3 * 64, channels=sizes, nums_rb=2, ksize=1, sk=True, use_conv=False, xl=False
+            )
+        path = base_directory / "models" / "controlnet" / f"tiny-{kind}.safetensors"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file(randomised(host.torch, module, 0.7), str(path))
+        (loaded,) = pack.run("ControlNetLoader", control_net_name=path.name)
+        return loaded
+
+    return {kind: make(kind) for kind in ("controlnet", "t2i_adapter")}
+
+
+@pytest.fixture(scope="module")
+def run(studio, everything):
+    """A function that samples with a chain of (CONTROL_NET, image, strength)."""
+
+    def sample(*chain, noise=None, **settings):
+        model, positive, negative = studio.apply(everything, studio.mask())
+        for control_net, image, strength in chain:
+            positive, negative = studio.sketch(positive, negative, image, control_net, strength=strength, **settings)
+        latent = studio.sample(model, positive, negative, noise=noise)
+        assert latent.isfinite().all()
+        return latent
+
+    return sample
+
+
+@pytest.mark.parametrize("kind", ["controlnet", "t2i_adapter"])
+def test_chained_before_and_after_the_sketch_encoder_is_the_same(studio, run, other, kind):
+    sketch = (studio.control_net, studio.line_map(), 0.8)
+    added = (other[kind], studio.picture("depth", 96, 64), 0.6)
+    before, after = run(added, sketch), run(sketch, added)
+    assert studio.difference(before, after) < SAME
+    for alone in (run(sketch), run(added), run()):
+        assert studio.difference(before, alone) > NOTICED
+
+
+@pytest.mark.parametrize("kind", ["controlnet", "t2i_adapter"])
+def test_strength_zero_leaves_the_other(studio, run, other, kind):
+    line_map, depth = studio.line_map(), studio.picture("depth", 96, 64)
+    sketch, added = (studio.control_net, line_map, 1.0), (other[kind], depth, 1.0)
+    assert studio.difference(run((other[kind], depth, 0.0), sketch), run(sketch)) < SAME
+    assert studio.difference(run((studio.control_net, line_map, 0.0), added), run(added)) < SAME
+
+
+@pytest.mark.parametrize("kind", ["controlnet", "t2i_adapter"])
+def test_a_batch_and_a_size_that_is_no_multiple_of_64(studio, run, other, kind):
+    noise = studio.noise((104, 72), batch=2)
+    sketch, added = (studio.control_net, studio.line_map(), 1.0), (other[kind], studio.picture("depth", 96, 64), 0.6)
+    together = run(sketch, added, noise=noise)
+    assert studio.difference(together[:1], run(sketch, added, noise=noise[:1])) < SAME
+
+
+def test_all_three_at_once_each_in_its_window(studio, run, other):
+    chain = [(control, studio.line_map(), 0.5) for control in (*other.values(), studio.control_net)]
+    windowed = run(*chain, start_percent=0.0, end_percent=0.4)
+    assert studio.difference(windowed, run(*chain)) > NOTICED
+    outside = run(*chain, start_percent=1.0, end_percent=1.0)
+    assert studio.difference(outside, run()) < SAME
