@@ -3,8 +3,10 @@
 from comfy_api.latest import ComfyExtension, io
 
 from .apply import ColorizeApply, ColorizeBlockStrengths
+from .carriers import ColorizeLoadCarrier, ColorizeSaveCarrier
 from .checkpoint import ColorizeCheckpointLoader
 from .encode import ColorizeEncodeBackground, ColorizeEncodeReference, ColorizeEncodeStyle
+from .frames import ColorizeLoadFrames
 from .inject import ColorizeAttentionInjection
 from .lines import ColorizeExtractLines, ColorizeLineExtractorLoader
 from .masks import ColorizeBleach, ColorizeMergeMasks
@@ -12,11 +14,13 @@ from .preview import ColorizePreviewRegions
 from .regions import ColorizeAddRegion
 from .sample import ColorizeGuider
 from .segment import ColorizeSegmentCharacter, ColorizeSegmenterLoader
+from .sequence import ColorizeSampleSequence
 from .sketch import ColorizeCropToBox, ColorizePrepareSketch
 from .text import ColorizeManipulateTokens
 
 NODES: list[type[io.ComfyNode]] = [
     ColorizeCheckpointLoader,
+    ColorizeLoadFrames,
     ColorizePrepareSketch,
     ColorizeCropToBox,
     ColorizeLineExtractorLoader,
@@ -30,9 +34,12 @@ NODES: list[type[io.ComfyNode]] = [
     ColorizeEncodeBackground,
     ColorizeEncodeStyle,
     ColorizeAddRegion,
+    ColorizeSaveCarrier,
+    ColorizeLoadCarrier,
     ColorizeApply,
     ColorizeBlockStrengths,
     ColorizeGuider,
+    ColorizeSampleSequence,
     ColorizeAttentionInjection,
     ColorizeManipulateTokens,
 ]
