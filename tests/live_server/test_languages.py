@@ -1,0 +1,43 @@
+"""Names, tooltips and help in other languages, as a running server hands them to the page."""
+
+import json
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+LANGUAGES = ("en", "ja", "zh")
+
+
+@pytest.fixture(scope="module")
+def i18n(server):
+    return server.get("/i18n")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_server_hands_out_every_language(language, i18n, object_info):
+    folder = ROOT / "locales" / language
+    main, nodes = (json.loads((folder / f"{name}.json").read_text(encoding="utf-8")) for name in ("main", "nodeDefs"))
+    assert i18n[language] == {**main, "nodeDefs": nodes}
+    assert set(nodes) == {name for name in object_info if name.startswith("Colorize")}
+
+
+def test_help_page_is_found_by_language_and_else_in_english(server, object_info):
+    """The page asks for docs/<node>/<language>.md first, then for docs/<node>.md."""
+
+    def found(path):
+        try:
+            with urllib.request.urlopen(f"{server.url}/extensions/colorizediffusion/docs/{path}") as answer:
+                return answer.read().decode()
+        except urllib.error.HTTPError as error:
+            assert error.code == 404
+            return None
+
+    assert found("ColorizeApply/ja.md").startswith("# 彩色を適用\n")
+    assert found("ColorizeApply/zh.md").startswith("# 应用上色\n")
+    assert found("ColorizeApply/en.md") is None
+    for name in object_info:
+        if name.startswith("Colorize"):
+            assert found(f"{name}.md"), name
