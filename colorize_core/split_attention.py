@@ -38,14 +38,18 @@ class Projected:
         return Projected(*(getattr(self, f.name)[index] for f in fields(self)))
 
 
-def token_slices(tokens: int, regions: int, per_region: int) -> list[slice]:
+def tokens_by_region(tokens: int, regions: int, per_region: int) -> list[slice] | list[list[int]]:
     """Say where each region's tokens lie in a context of `tokens` tokens.
 
-    A context that is not made of `regions` parts (a one-token context, say, or a text prompt) is shared by all.
+    Several contexts in a row (Conditioning Concat) count for each region alike. A context that is not made of `regions`
+    parts (a one-token context, say, or a text prompt) is shared by all.
     """
-    if tokens % (regions * per_region):
+    contexts, rest = divmod(tokens, regions * per_region)
+    if rest or not contexts:
         return [slice(None)] * regions
-    return [slice(r * per_region, (r + 1) * per_region) for r in range(regions)]
+    if contexts == 1:
+        return [slice(r * per_region, (r + 1) * per_region) for r in range(regions)]
+    return [[i for i in range(tokens) if i // per_region % regions == r] for r in range(regions)]
 
 
 def split_attention(

@@ -24,12 +24,12 @@ from torch import Tensor
 from ..carrier import Carrier, Region
 from ..regions import RegionIndex, check_masks_fit
 from ..settings import CROSS_ATTENTIONS, Settings
-from ..split_attention import Projected, split_attention, token_slices
+from ..split_attention import Projected, split_attention, tokens_by_region
 from ..split_lora import SIDES
 from ..style import modulate
 from .attention import attend
 from .colorizer import Colorizer
-from .patch_hooks import Hook, acts_at, remove_hooks, replace_attention
+from .patch_hooks import Hook, acts_at, ours_last, remove_hooks, replace_attention
 from .sampling_run import RUN, SamplingRun, areas, live_conditionings
 from .unet_call import UNetCall, row_index
 
@@ -129,7 +129,7 @@ class ColorizePatch:
             narrow=self.narrow_blocks(transformer_options),
         )
         check_masks_fit(self.masks, run.shape[0] if run.shape else len(call.frames))
-        transformer_options = ours_last(transformer_options) | {CALL: call}
+        transformer_options = ours_last(transformer_options, KEY, "attn2_patch") | {CALL: call}
 
         def modulate_last(module, inputs):
             return (modulate(inputs[0], *call.modulations[-1]), *inputs[1:]) if call.modulations else None
@@ -232,14 +232,16 @@ class ColorizePatch:
 
     def tokens_of_regions(self, call: UNetCall, keys: int, device: torch.device) -> list[slice] | list[Tensor]:
         """Say which of the keys each region attends to; what another pack has appended is for all of them."""
-        own = token_slices(min(keys, call.tokens or keys), len(self.masks) + 1, self.tokens_per_region)
-        if not call.tokens < keys or own[0] == slice(None):
+        count = min(keys, call.tokens or keys)
+        own = tokens_by_region(count, len(self.masks) + 1, self.tokens_per_region)
+        if own[0] == slice(None) or (count == keys and isinstance(own[0], slice)):
             return own
 
-        def with_appended() -> list[Tensor]:
-            return [torch.tensor([*range(keys)[part], *range(call.tokens, keys)], device=device) for part in own]
+        def positions() -> list[Tensor]:
+            parts = [range(count)[part] if isinstance(part, slice) else part for part in own]
+            return [torch.tensor([*part, *range(count, keys)], device=device) for part in parts]
 
-        return call.run.once(("appended", keys, call.tokens, device), with_appended)
+        return call.run.once(("tokens", keys, count, device), positions)
 
     def lora(self, block: tuple[str, int], projection: str, region: int, x: Tensor) -> Tensor | None:
         """Return the split LoRA's addition; there is one only where a background is injected."""
@@ -303,14 +305,3 @@ def frames_of(transformer_options: dict, images: int) -> tuple[int, ...]:
     window = transformer_options.get("context_window")
     frames = tuple(getattr(window, "index_list", ()))
     return frames if getattr(window, "dim", None) == 0 and len(frames) == images else tuple(range(images))
-
-
-def ours_last(transformer_options: dict) -> dict:
-    """Let other packs' attn2 patches run before ours, which records what is projected."""
-    patches = transformer_options.get("patches", {})
-    inputs = patches.get("attn2_patch", ())
-
-    def ours(patch) -> bool:
-        return getattr(patch, "key", None) == KEY
-
-    return transformer_options | {"patches": patches | {"attn2_patch": sorted(inputs, key=ours)}}

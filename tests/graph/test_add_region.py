@@ -106,3 +106,21 @@ def test_an_ignored_window_equals_no_reference(pack, scene, sample):
     nothing = sample(hero, left, start_percent=1.0, end_percent=1.0)
     assert equal(sample(hero, left, ignore_start_percent=0.0, ignore_end_percent=1.0), nothing)
     assert not equal(sample(hero, left), nothing)
+
+
+def test_concatenated_conditionings_both_count(pack, loaded, scene, sample):
+    """Tokens of two references in one context: repeating the same changes nothing, another one counts."""
+    hero, friend, left, _ = scene
+    model, positive, negative = pack.run(
+        "ColorizeApply", model=loaded[0], colorizer=loaded[1], carrier=hero, sketch_mask=left
+    )
+    _, other, _ = pack.run("ColorizeApply", model=loaded[0], colorizer=loaded[1], carrier=friend, sketch_mask=left)
+    (latent,) = pack.run("EmptyLatentImage", **SIZE, batch_size=1)
+
+    def concatenated(second):
+        (both,) = pack.run("ConditioningConcat", conditioning_to=positive, conditioning_from=second)
+        inputs = {"model": model, "positive": both, "negative": negative, "latent_image": latent}
+        return pack.run("KSampler", **inputs, **SETTINGS)[0]["samples"]
+
+    assert equal(concatenated(positive), sample(hero, left))
+    assert not equal(concatenated(other), sample(hero, left))
