@@ -81,3 +81,9 @@ def test_every_input_and_output_has_a_tooltip(schemas):
     for name, schema in schemas.items():
         for socket in (*schema.inputs, *schema.outputs):
             assert socket.tooltip and socket.tooltip.endswith("."), f"{name}.{socket.id}"
+
+
+def test_readme_lists_every_node(schemas):
+    table = [line for line in (ROOT / "README.md").read_text(encoding="utf-8").splitlines() if line.startswith("| **")]
+    listed = re.findall(r"\*\*([^*]+)\*\*", "".join(line.split("|")[1] for line in table))
+    assert sorted(listed) == sorted(schema.display_name for schema in schemas.values())
