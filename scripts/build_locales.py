@@ -36,7 +36,7 @@ def node_definition(info: dict[str, Any]) -> dict[str, Any]:
     inputs: dict[str, Any] = {}
     for kind in ("required", "optional"):
         for name, (_type, settings) in info["input"].get(kind, {}).items():
-            entry = {
+            entry: dict[str, Any] = {
                 "name": literal(settings.get("display_name") or name),
                 "tooltip": literal(settings["tooltip"]),
             }
