@@ -69,7 +69,9 @@ class Frames:
         owner = owner_of(value)
         if owner is None:
             return value
-        return Hook(value.key, getattr(self._of_owner(owner), value.call.__name__), value.side_models)
+        hook = copy.copy(value)
+        hook.call = getattr(self._of_owner(owner), value.call.__name__)
+        return hook
 
     def _of_owner(self, owner: Any) -> Any:
         """Return a copy of a patch whose tensors, tuples of tensors and ControlNets are those of these frames."""
