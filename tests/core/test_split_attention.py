@@ -129,3 +129,22 @@ def test_each_region_has_its_tokens_in_order():
 @pytest.mark.parametrize("tokens", [1, 7, 77])
 def test_a_context_that_is_not_made_of_parts_is_shared_by_all(tokens):
     assert tokens_by_region(tokens, 2, 4) == [slice(None)] * 2
+
+
+def test_each_region_has_its_tokens_of_every_context_in_a_row():
+    assert tokens_by_region(16, 2, 4) == [[0, 1, 2, 3, 8, 9, 10, 11], [4, 5, 6, 7, 12, 13, 14, 15]]
+
+
+@pytest.mark.parametrize("copies", [2, 3])
+def test_a_context_several_times_in_a_row_is_the_context(copies):
+    """ComfyUI repeats contexts of different lengths to run them in one batch."""
+    inputs, _ = inputs_for(7, 2)
+    (index,) = region_indices(torch.tensor([[[0, 0, 1, 1, 1, 1, 0]]]), 2)
+
+    def result(times):
+        """With keys and values `times` times in a row; the 7 queries stay."""
+        given = Projected(*(t if t.shape[1] == 7 else t.repeat(1, times, 1) for t in vars(inputs).values()))
+        return split_attention(given, index, tokens_by_region(2 * N * times, 2, N), (1.0, 1.0), attend)
+
+    once, repeated = result(1), result(copies)
+    assert torch.allclose(once, repeated, atol=1e-6)

@@ -236,6 +236,22 @@ def test_combined_conditionings_are_the_mean_of_each(studio, pack, everything):
     assert studio.difference(studio.sample(model, both, negative), alone) < SAME
 
 
+@pytest.mark.parametrize("masked", [True, False])
+def test_concatenated_conditionings_both_count(studio, pack, everything, masked):
+    mask = studio.mask() if masked else None
+    model, first, negative = studio.apply(everything, mask)
+    _, second, _ = studio.apply(studio.carrier("background_image", reference="another"), mask)
+
+    def concatenated(a, b):
+        return pack.run("ConditioningConcat", conditioning_to=a, conditioning_from=b)[0]
+
+    alone = studio.sample(model, first, negative)
+    assert studio.difference(studio.sample(model, concatenated(first, first), negative), alone) < SAME
+    both = studio.sample(model, concatenated(first, second), negative)
+    assert studio.difference(both, alone) > NOTICED
+    assert studio.difference(both, studio.sample(model, concatenated(second, first), negative)) < SAME
+
+
 def test_a_negative_that_is_no_zero_is_attended_to(studio, everything):
     model, positive, negative = studio.apply(everything, studio.mask())
     other = [[positive[0][0].flip(1), {}]]
