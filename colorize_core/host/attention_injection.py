@@ -20,7 +20,7 @@ from ..settings import CROSS_ATTENTIONS
 from ..sketch_encoder import deepest_first
 from .attention import attend
 from .encode import encode_with_vae, resize_to_output
-from .patch_hooks import Hook, acts_at, remove_hooks, replace_attention
+from .patch_hooks import Hook, acts_at, ours_last, remove_hooks, replace_attention
 from .sampling_run import Crop, live_conditionings
 from .sketch_control import SketchControl
 from .unet_call import row_index
@@ -47,7 +47,7 @@ class InjectionCall:
     """One call of the UNet: kept self-attention inputs by block, and the rows that are reference-free.
 
     Attributes:
-        blocks: those whose attention no other pack has taken over; only they look at the reference.
+        blocks: those whose attention no other patch replaces; only they look at the reference.
     """
 
     free_rows: list[int]
@@ -105,17 +105,15 @@ class AttentionInjection:
         conditionings = transformer_options.get("uuids") or (None,)
         rows = range(len(x))
         free = [r for r in rows if not run.live.get(conditionings[r * len(conditionings) // len(x)], True)]
-        ours = frozenset(block for block in SELF_ATTENTIONS if acts_at(transformer_options, KEY, "attn1", block))
-        call = transformer_options[CALL] = InjectionCall(free, ours)
+        hooks = {block: acts_at(transformer_options, KEY, "attn1", block) for block in SELF_ATTENTIONS}
+        call = InjectionCall(free, frozenset(block for block, hook in hooks.items() if hook is not None and hook.alone))
+        transformer_options = ours_last(transformer_options, KEY, "attn1_patch") | {CALL: call}
         images = len(x) // len(conditionings)
         noisy = self.noised(x, sigmas, [r % images for r in rows])
-        try:
-            lines = self.lines(run.control, noisy)
-            executor(noisy, timesteps, context, y, lines, transformer_options, **kwargs)
-            call.storing = False
-            return executor(x, timesteps, context, y, control, transformer_options, **kwargs)
-        finally:
-            transformer_options.pop(CALL, None)
+        lines = self.lines(run.control, noisy)
+        executor(noisy, timesteps, context, y, lines, transformer_options, **kwargs)
+        call.storing = False
+        return executor(x, timesteps, context, y, control, transformer_options, **kwargs)
 
     def noised(self, x: Tensor, sigmas: Tensor, pictures: list[int]) -> Tensor:
         """Noise the reference to the level of x, in the scale that the UNet takes: (z + σ·n) / √(σ² + 1)."""
@@ -135,12 +133,15 @@ class AttentionInjection:
         """Keep the normed input of a self-attention, or put the kept one beside its own: [B, T (+ S), C]."""
         call: InjectionCall | None = extra_options.get(CALL)
         block = extra_options["block"]
-        if call is None or block not in call.blocks:
+        # Queries cut into tiles (HyperTile) have rows of their own, which the reference's tokens do not fit.
+        if call is None or block not in call.blocks or len(x) != len(context):
             return x, context, value
         if call.storing:
-            call.kept[block] = x
+            call.kept[block] = context
             return x, context, value
-        kept = call.kept.pop(block)
+        kept = call.kept.pop(block, None)
+        if kept is None:
+            return x, context, value
         extra_options[OWN] = context.shape[1]
         return x, torch.cat([context, kept], dim=1), torch.cat([value, kept], dim=1)
 
@@ -148,7 +149,7 @@ class AttentionInjection:
         """Attend; reference-free rows mix in the result without the kept tokens: f·out_c + (1 - f)·out_u."""
         call: InjectionCall | None = extra_options.get(CALL)
         own = extra_options.get(OWN)
-        if call is None or call.storing or not call.free_rows or not self.fidelity:
+        if call is None or own is None or not call.free_rows or not self.fidelity:
             return attend(q, k, v, extra_options)
         rows = row_index(call.free_rows)
         without = attend(q[rows], k[rows, :own], v[rows, :own], extra_options)

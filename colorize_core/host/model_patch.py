@@ -31,7 +31,7 @@ from .attention import attend
 from .colorizer import Colorizer
 from .patch_hooks import Hook, acts_at, ours_last, remove_hooks, replace_attention
 from .sampling_run import RUN, SamplingRun, areas, live_conditionings
-from .unet_call import UNetCall, row_index
+from .unet_call import UNetCall, frames_of, row_index
 
 #: Key of our hooks, so that a second Apply replaces the first.
 KEY = "colorize"
@@ -298,10 +298,3 @@ def sigma_windows(model_sampling, settings: Settings) -> list[SigmaWindow]:
     """Turn the windows' fractions of the sampling into sigmas, as Apply ControlNet does."""
     sigma = model_sampling.percent_to_sigma
     return [(sigma(start), sigma(end)) for start, end in settings.windows]
-
-
-def frames_of(transformer_options: dict, images: int) -> tuple[int, ...]:
-    """Say which pictures of the batch a call works on: those of the context window, else all `images` of them."""
-    window = transformer_options.get("context_window")
-    frames = tuple(getattr(window, "index_list", ()))
-    return frames if getattr(window, "dim", None) == 0 and len(frames) == images else tuple(range(images))

@@ -128,6 +128,17 @@ def acts_at(transformer_options: dict, key: str, kind: str, block: tuple[str, in
     return hook if isinstance(hook, AttentionHook) and hook.key == key else None
 
 
+def ours_last(transformer_options: dict, key: str, kind: str) -> dict:
+    """Return options in which other packs' patches of the attentions' inputs run before ours.
+
+    Args:
+        kind: "attn1_patch" or "attn2_patch".
+    """
+    patches = transformer_options.get("patches", {})
+    ordered = sorted(patches.get(kind, ()), key=lambda patch: isinstance(patch, Hook) and patch.key == key)
+    return transformer_options | {"patches": patches | {kind: ordered}}
+
+
 def remove_hooks(transformer_options: dict, key: str) -> None:
     """Take an earlier installation of one of our patches out of a clone's options; all other patches stay."""
 

@@ -74,3 +74,10 @@ def row_index(rows: Sequence[int]) -> slice | list[int]:
     step = rows[1] - rows[0] if len(rows) > 1 else 1
     even = all(b - a == step for a, b in itertools.pairwise(rows))
     return slice(rows[0], rows[-1] + 1, step) if even else list(rows)
+
+
+def frames_of(transformer_options: dict, images: int) -> tuple[int, ...]:
+    """Say which pictures of the batch a call works on: those of the context window, else all `images` of them."""
+    window = transformer_options.get("context_window")
+    frames = tuple(getattr(window, "index_list", ()))
+    return frames if getattr(window, "dim", None) == 0 and len(frames) == images else tuple(range(images))

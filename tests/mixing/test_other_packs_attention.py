@@ -209,7 +209,9 @@ def test_appended_tokens_leave_the_split(host, studio, kind):
     """With equal tokens in both regions, each region sees its own and the appended: as without a split."""
     carrier, patch = studio.carrier(), appended(host.torch, 4)
     alone = studio.sample(*studio.apply(carrier, None, patch(studio.model)))
-    assert studio.difference(studio.sample(*studio.apply(carrier, studio.mask(kind), patch(studio.model))), alone) < SAME
+    assert (
+        studio.difference(studio.sample(*studio.apply(carrier, studio.mask(kind), patch(studio.model))), alone) < SAME
+    )
 
 
 def test_a_text_prompt_beside_the_references_is_shared_by_all_regions(host, studio, pack, colour, plain):
