@@ -1,6 +1,8 @@
 """Write workflows/*.json from the descriptions below, with the inputs and defaults that a running ComfyUI reports.
 
 python scripts/build_workflows.py
+
+The farm's job takes shot.json in API format; that file is written too.
 """
 
 import json
@@ -10,14 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from comfyui_server import Server, make_base_directory
+from workflow_prompt import MUTED, to_prompt
 from workflow_sheet import PACK, Group, Node, Sheet, Socket
 
 ROOT = Path(__file__).resolve().parent.parent
 WORKFLOWS = ROOT / "workflows"
+FARM_WORKFLOW = ROOT / "farm" / "colorize_shot" / "workflow.json"
 
 CHECKPOINT = "v2-full.safetensors"
 TOWER = "CLIP-ViT-H-14-laion2B-s32B-b79K.safetensors"
 DRAWING, REFERENCE, BACKGROUND = "drawing.png", "reference.png", "background.png"
+DRAWINGS_FOLDER, MASKS_FOLDER = "shot/drawings", "shot/masks"
 SECOND_DRAWING, SECOND_REFERENCE = "drawing_second_character.png", "second_reference.png"
 SKETCH_SEGMENTER, COLOR_SEGMENTER = "sketch-segment.safetensors", "isnetis.safetensors"
 
@@ -112,6 +117,23 @@ Where the masks overlap, the second character wins. More characters: another *En
 Region* each.
 """
 
+SHOT = """
+### A shot
+
+Colours all drawings of a shot like one reference: encoded once, sampled in chunks that fit in memory.
+
+1. Put the **drawings** into a folder below ComfyUI's `input`, named by frame (`ink_0001.png` …), and the **masks** of
+   the characters, white on black, with the same numbers, into another. Choose both.
+2. Choose a **reference** and paint its character (right-click → *Open in MaskEditor*).
+3. Queue. A part of the shot: *first_frame* and *frame_count* of *Drawings*.
+
+Frames do not depend on how the shot is cut: colour it in parts, on other days, on other machines.
+
+**Colours flicker?** `same_noise`, and closed gaps in the lines. **The next shot of this character:** unmute *Save
+Carrier* (Ctrl+M) once, then choose its file in *Load Carrier* and wire that to Apply Colorization.
+**No masks?** Unwire *sketch_mask*. **A render farm:** see `farm/README.md`.
+"""
+
 
 class Page:
     """The parts that all three workflows share, placed on one sheet."""
@@ -143,6 +165,22 @@ class Page:
     def sample(self, number: int, x: int, carrier: Socket, mask: Socket | None = None) -> None:
         """Add everything from Apply to the saved picture, in groups counted from this number."""
         group = self.sheet.group(f"{number} · Colour", x, 0, 380, SAMPLING)
+        model, positive, negative = self.applied(group, carrier, mask)
+        latent = group.node("EmptyLatentImage", **self.size)
+        sampled = group.node(
+            "KSampler",
+            model=model,
+            positive=positive,
+            negative=negative,
+            latent_image=latent[0],
+            cfg=4.0,
+            sampler_name="euler",
+            scheduler="normal",
+        )
+        self.finish(number + 1, x + 420, sampled)
+
+    def applied(self, group: Group, carrier: Socket, mask: Socket | None) -> tuple[Socket, Socket, Socket]:
+        """Add Apply and the line map; return the model and both conditionings."""
         wires = {"sketch_mask": mask} if mask else {}
         applied = group.node(
             "ColorizeApply", model=self.checkpoint[0], colorizer=self.checkpoint[1], carrier=carrier, **wires
@@ -154,18 +192,7 @@ class Page:
             control_net=self.checkpoint[2],
             image=self.line_map[0],
         )
-        latent = group.node("EmptyLatentImage", **self.size)
-        sampled = group.node(
-            "KSampler",
-            model=applied[0],
-            positive=sketched[0],
-            negative=sketched[1],
-            latent_image=latent[0],
-            cfg=4.0,
-            sampler_name="euler",
-            scheduler="normal",
-        )
-        self.finish(number + 1, x + 420, sampled)
+        return applied[0], sketched[0], sketched[1]
 
     def finish(self, number: int, x: int, sampled: Node) -> None:
         group = self.sheet.group(f"{number} · Picture", x, 0, 560, SAMPLING)
@@ -300,12 +327,47 @@ def two_characters(object_info: dict[str, Any]) -> dict[str, Any]:
     return page.sheet.as_workflow()
 
 
+def shot(object_info: dict[str, Any]) -> dict[str, Any]:
+    """A folder of drawings and one of masks, coloured in chunks with one carrier."""
+    page = Page(object_info, SHOT)
+    group = page.sheet.group("2 · Drawings and masks", 460, 0, 360, PICTURES)
+    drawings = group.node("ColorizeLoadFrames", "Drawings", colour="choose", folder=DRAWINGS_FOLDER)
+    page.canvas(group)
+    page.line_map = group.node("ColorizePrepareSketch", "Prepare Sketch", image=drawings[0], **page.size)
+    stretch = {"first_frame": drawings[2], "frame_count": drawings[3]}
+    masks = group.node("ColorizeLoadFrames", "Masks", colour="choose", folder=MASKS_FOLDER, **stretch)
+    fitted = group.node("ColorizePrepareSketch", "Fit Masks", image=masks[0], lines="light_on_dark", **page.size)
+    mask = group.node("ImageToMask", "Characters of the drawings", image=fitted[0], channel="red")
+    group = page.sheet.group("3 · Reference", 860, 0, 380, ENCODING)
+    reference = group.node("LoadImage", "Reference", tall=320, colour="choose", image=REFERENCE)
+    bleached = group.node("ColorizeBleach", image=reference[0], mask=reference[1])
+    carrier = group.node("ColorizeEncodeReference", clip_vision=page.tower, image=reference[0])
+    carrier = page.background(group, carrier, bleached, source="bleached_reference")
+    other = page.sheet.group("For the next shot", 860, group.bottom + 40, 380, ENCODING)
+    other.node("ColorizeSaveCarrier", carrier=carrier[0]).data["mode"] = MUTED
+    other.node("ColorizeLoadCarrier", colorizer=page.checkpoint[1], file="")
+    group = page.sheet.group("4 · Colour", 1280, 0, 380, SAMPLING)
+    applied, positive, negative = page.applied(group, carrier[0], mask[0])
+    latent = group.node("EmptyLatentImage", **page.size, batch_size=drawings[3])
+    sampled = group.node(
+        "ColorizeSampleSequence",
+        model=applied,
+        positive=positive,
+        negative=negative,
+        latent_image=latent[0],
+        first_frame=drawings[2],
+    )
+    page.finish(5, 1700, sampled)
+    return page.sheet.as_workflow()
+
+
 BUILDERS = {
     "sketch_and_reference": sketch_and_reference,
     "character_and_background": character_and_background,
     "style_transfer": style_transfer,
     "from_raw_images": from_raw_images,
     "two_characters": two_characters,
+    "shot": shot,
 }
 
 
@@ -324,6 +386,8 @@ def main() -> None:
         path = WORKFLOWS / f"{name}.json"
         path.write_text(as_text(build(object_info)), encoding="utf-8")
         print(f"workflows: {path.relative_to(ROOT)}")
+    FARM_WORKFLOW.write_text(as_text(to_prompt(shot(object_info), object_info)), encoding="utf-8")
+    print(f"workflows: {FARM_WORKFLOW.relative_to(ROOT)}")
 
 
 if __name__ == "__main__":

@@ -74,7 +74,8 @@ def load_frames(folder: str, first: int = 0, count: int = 0) -> LoadedFrames:
     """
     files = find_frames(folder, first, count)
     paths = list(files.values())
-    images, masks = [], []
+    images: list[Tensor] = []
+    masks: list[Tensor] = []
     for index in each_frame(len(paths)):
         image, mask = read_frame(paths[index])
         if images and image.shape != images[0].shape:

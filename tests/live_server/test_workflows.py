@@ -10,6 +10,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 WORKFLOWS = (
     "sketch_and_reference", "character_and_background", "style_transfer", "from_raw_images", "two_characters",
 )  # fmt: skip
+#: With the workflow for a whole shot, which runs in a test of its own.
+EVERY_WORKFLOW = (*WORKFLOWS, "shot")
 #: Titles of the nodes that load a picture, and which of the test's pictures they get.
 PICTURES = {
     "Drawing": "drawing",
@@ -80,7 +82,7 @@ def test_result_has_the_drawings_proportions(server, prompt_of, workflow_scripts
     assert pixels(picture).shape == (192, 256, 3)
 
 
-@pytest.mark.parametrize("name", WORKFLOWS)
+@pytest.mark.parametrize("name", EVERY_WORKFLOW)
 def test_file_is_what_its_description_gives(name, server, object_info, workflow_scripts):
     """workflows/*.json are written by scripts/build_workflows.py, from the nodes of the host that is fetched."""
     if server.get("/system_stats")["system"]["comfyui_version"] != WRITTEN_ON:
@@ -90,7 +92,7 @@ def test_file_is_what_its_description_gives(name, server, object_info, workflow_
     assert load(name) == built, "the nodes or the description have changed: run 'make workflows'"
 
 
-@pytest.mark.parametrize("name", WORKFLOWS)
+@pytest.mark.parametrize("name", EVERY_WORKFLOW)
 def test_layout_keeps_nodes_apart_and_inside_their_groups(name):
     workflow = load(name)
     boxes = [(*node["pos"], *node["size"]) for node in workflow["nodes"]]
@@ -104,7 +106,7 @@ def test_layout_keeps_nodes_apart_and_inside_their_groups(name):
             assert x + width <= left or left + wide <= x or y + height <= top - 30 or top + tall <= y - 30
 
 
-@pytest.mark.parametrize("name", WORKFLOWS)
+@pytest.mark.parametrize("name", EVERY_WORKFLOW)
 def test_note_names_files_folders_and_licence(name):
     notes = " ".join(node["widgets_values"][0] for node in load(name)["nodes"] if node["type"] == "MarkdownNote")
     for word in ("v2-full.safetensors", "models/checkpoints", "CLIP-ViT-H-14", "models/clip_vision", "CC BY-NC-SA"):
@@ -113,4 +115,4 @@ def test_note_names_files_folders_and_licence(name):
 
 def test_templates_are_offered(server, comfyui_path):
     offered = server.get("/workflow_templates")
-    assert set(WORKFLOWS) <= set(offered.get("colorizediffusion", []))
+    assert set(EVERY_WORKFLOW) <= set(offered.get("colorizediffusion", []))

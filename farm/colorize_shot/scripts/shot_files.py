@@ -1,0 +1,123 @@
+"""The files of a shot: numbered drawings, and coloured frames that say what they were made from."""
+
+import hashlib
+import os
+import re
+import struct
+import tempfile
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+PNG_START = b"\x89PNG\r\n\x1a\n"
+PNG_END = struct.pack(">I", 0) + b"IEND" + struct.pack(">I", zlib.crc32(b"IEND"))
+#: Keyword of the text in a frame's PNG that holds the hash of its inputs.
+STAMP = b"colorize_inputs"
+
+
+class ShotError(RuntimeError):
+    """The job's files are not as they should be."""
+
+
+def parse_frames(text: str) -> list[int]:
+    """Read a range of frames as Open Job Description writes it.
+
+    Example:
+        >>> parse_frames("1-3,8,10-14:2")
+        [1, 2, 3, 8, 10, 12, 14]
+    """
+    frames: set[int] = set()
+    for part in text.split(","):
+        match = re.fullmatch(r"\s*(-?\d+)(?:-(-?\d+)(?::(-?\d+))?)?\s*", part)
+        if not match:
+            raise ShotError(f"{text!r} is no range of frames; expected something like 1-48 or 1-10,20-30:2.")
+        first, last, step = int(match[1]), int(match[2] or match[1]), int(match[3] or 1)
+        frames |= set(range(first, last + (1 if step > 0 else -1), step))
+    return sorted(frames)
+
+
+def runs(frames: Iterable[int]) -> list[list[int]]:
+    """Cut ascending frames where one is left out.
+
+    Example:
+        >>> runs([1, 2, 3, 7, 8])
+        [[1, 2, 3], [7, 8]]
+    """
+    cut: list[list[int]] = []
+    for frame in frames:
+        if cut and cut[-1][-1] == frame - 1:
+            cut[-1].append(frame)
+        else:
+            cut.append([frame])
+    return cut
+
+
+def numbered(folder: Path, wanted: list[int]) -> dict[int, Path]:
+    """Find the pictures with these numbers; a picture's number is the last one in its name."""
+    if not folder.is_dir():
+        raise ShotError(f"{folder} is no folder.")
+    found: dict[int, Path] = {}
+    for path in sorted(folder.iterdir()):
+        digits = re.findall(r"\d+", path.stem)
+        if path.suffix.lower() not in SUFFIXES or path.name.startswith(".") or not digits:
+            continue
+        number = int(digits[-1])
+        if number in found and number in wanted:
+            raise ShotError(f"{folder}: {found[number].name} and {path.name} are both frame {number}.")
+        found[number] = path
+    missing = [number for number in wanted if number not in found]
+    if missing:
+        raise ShotError(f"{folder} lacks {len(missing)} of the job's frames, first {missing[0]}.")
+    return {number: found[number] for number in wanted}
+
+
+def digest(*contents: bytes | Path) -> str:
+    """Hash files and texts, each with its length."""
+    total = hashlib.sha256()
+    for content in contents:
+        data = content.read_bytes() if isinstance(content, Path) else content
+        total.update(struct.pack(">Q", len(data)) + data)
+    return total.hexdigest()
+
+
+def stamped(png: bytes, text: str) -> bytes:
+    """Put a text into a PNG, behind its first chunk."""
+    if not png.startswith(PNG_START) or not png.endswith(PNG_END):
+        raise ShotError("ComfyUI gave a picture that is no whole PNG.")
+    head = len(PNG_START) + 25  # signature; length, name, 13 bytes and checksum of the header
+    body = b"tEXt" + STAMP + b"\0" + text.encode("latin-1")
+    return png[:head] + struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body)) + png[head:]
+
+
+def stamp_of(path: Path) -> str | None:
+    """Return the text that `stamped` has put into a PNG; None where there is no such file, text or end."""
+    try:
+        png = path.read_bytes()
+    except OSError:
+        return None
+    if not png.startswith(PNG_START) or not png.endswith(PNG_END):
+        return None
+    start = len(PNG_START)
+    while start + 12 <= len(png):
+        (length,) = struct.unpack(">I", png[start : start + 4])
+        name, body = png[start + 4 : start + 8], png[start + 8 : start + 8 + length]
+        if name == b"tEXt" and body.startswith(STAMP + b"\0"):
+            return body[len(STAMP) + 1 :].decode("latin-1")
+        start += 12 + length
+    return None
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file so that it is either there and whole, or as it was before."""
+    handle, part = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(part, 0o644)
+        os.replace(part, path)
+    except BaseException:
+        Path(part).unlink(missing_ok=True)
+        raise

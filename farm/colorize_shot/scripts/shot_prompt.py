@@ -1,0 +1,96 @@
+"""A workflow in API format, told which frames to colour.
+
+What the job changes: the folders of the Load Frames nodes titled Drawings and Masks; the carrier, when one is given;
+first_frame of Sample Sequence where it is not wired. All else stays as the artist has set it.
+"""
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+from shot_files import ShotError
+
+Prompt = dict[str, Any]
+
+
+def read_workflow(path: Path) -> Prompt:
+    """Read a workflow in API format."""
+    try:
+        prompt = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ShotError(f"{path} cannot be read as a workflow: {error}") from error
+    if not isinstance(prompt, dict) or not all(isinstance(n, dict) and "class_type" in n for n in prompt.values()):
+        raise ShotError(f"{path} is no workflow in API format. In ComfyUI: File > Export (API).")
+    find(prompt, "ColorizeLoadFrames", "Drawings")
+    saver(prompt)
+    return prompt
+
+
+def find(prompt: Prompt, kind: str, title: str) -> str:
+    """Return the id of the node of a class with a title, or of the only one of its class."""
+    ids = [node_id for node_id, node in prompt.items() if node["class_type"] == kind]
+    titled = [node_id for node_id in ids if prompt[node_id].get("_meta", {}).get("title") == title]
+    for found in (titled, ids):
+        if len(found) == 1:
+            return found[0]
+    raise ShotError(f"The workflow has {len(ids)} {kind} nodes, {len(titled)} of them titled {title}; expected one.")
+
+
+def saver(prompt: Prompt) -> str:
+    """Return the id of the Save Image node that saves the frames."""
+    return find(prompt, "SaveImage", "Result")
+
+
+def input_files(prompt: Prompt, folder: Path | None) -> dict[str, Path]:
+    """Find the files of the references' folder that nodes of the workflow name: {name: file}."""
+    if folder is None:
+        return {}
+    named = {value for node in prompt.values() for value in node["inputs"].values() if isinstance(value, str)}
+    return {path.name: path for path in sorted(folder.iterdir()) if path.is_file() and path.name in named}
+
+
+def use_carrier(prompt: Prompt, file: str) -> Prompt:
+    """Take the carrier of every Apply Colorization from a file."""
+    prompt = copy.deepcopy(prompt)
+    appliers = [node for node in prompt.values() if node["class_type"] == "ColorizeApply"]
+    if not appliers:
+        raise ShotError("The workflow has no Apply Colorization (ColorizeApply) that could take the job's carrier.")
+    prompt["job_carrier"] = {"class_type": "ColorizeLoadCarrier", "inputs": {"file": file}}
+    for node in appliers:
+        node["inputs"]["carrier"] = ["job_carrier", 0]
+    return prompt
+
+
+def without_masks(prompt: Prompt) -> Prompt:
+    """Colour without a split."""
+    prompt = copy.deepcopy(prompt)
+    for node in prompt.values():
+        if node["class_type"] == "ColorizeApply":
+            node["inputs"].pop("sketch_mask", None)
+    return prompt
+
+
+def for_frames(prompt: Prompt, first: int, drawings: str, masks: str | None) -> Prompt:
+    """Set the frames of one run.
+
+    Args:
+        first: the first frame's number. drawings, masks: subfolders of ComfyUI's input folder.
+    """
+    prompt = copy.deepcopy(prompt)
+    folders = {find(prompt, "ColorizeLoadFrames", "Drawings"): drawings}
+    if masks is not None:
+        masks_node = find(prompt, "ColorizeLoadFrames", "Masks")
+        if masks_node in folders:
+            raise ShotError("The job has masks, but the workflow has no Load Frames node titled Masks.")
+        folders[masks_node] = masks
+    for node_id, folder in folders.items():
+        inputs = prompt[node_id]["inputs"]
+        inputs["folder"] = folder
+        for name in ("first_frame", "frame_count"):  # the folder holds just the frames of the run
+            if not isinstance(inputs.get(name), list):
+                inputs[name] = 0
+    for node in prompt.values():
+        if node["class_type"] == "ColorizeSampleSequence" and not isinstance(node["inputs"].get("first_frame"), list):
+            node["inputs"]["first_frame"] = first
+    return prompt

@@ -1,0 +1,224 @@
+"""The farm's job with openjd-cli and real ComfyUI servers: cut, interrupted and begun anew."""
+
+import itertools
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+BUNDLE = ROOT / "farm" / "colorize_shot"
+FRAMES = range(1, 13)
+SIZE = 64
+FLOAT32 = "--cpu --fp32-unet --fp32-vae --fp32-text-enc"
+PATIENCE = 300
+
+
+@pytest.fixture(scope="module")
+def base(new_base_directory, tiny_checkpoint):
+    """Models and the pack, as a worker has them."""
+    base = new_base_directory()
+    (base / "models" / "checkpoints" / tiny_checkpoint.name).symlink_to(tiny_checkpoint)
+    return base
+
+
+@pytest.fixture(scope="module")
+def shot(tmp_path_factory, tiny_checkpoint):
+    """A folder with drawings, masks, references, and the bundle's own workflow set to a small size."""
+    folder = tmp_path_factory.mktemp("shot")
+    for kind, ground in (("drawings", 255), ("masks", 0)):
+        (folder / kind).mkdir()
+        for frame in FRAMES:
+            picture = Image.new("L", (SIZE, SIZE), ground)
+            fill = {"outline": 0, "width": 2} if kind == "drawings" else {"fill": 255}
+            ImageDraw.Draw(picture).ellipse((3 * frame - 10, 10, 3 * frame + 20, 55), **fill)
+            picture.save(folder / kind / f"sc3_{frame:04}.png")
+    (folder / "references").mkdir()
+    reference = Image.new("RGBA", (80, 60), "#88c0e8")
+    ImageDraw.Draw(reference).ellipse((20, 10, 50, 55), fill=(200, 72, 60, 0))
+    reference.save(folder / "references" / "reference.png")
+    workflow = json.loads((BUNDLE / "workflow.json").read_text(encoding="utf-8"))
+    by_title = {node["_meta"]["title"]: node["inputs"] for node in workflow.values()}
+    by_class = {node["class_type"]: (key, node["inputs"]) for key, node in workflow.items()}
+    by_title["Width"]["value"] = by_title["Height"]["value"] = SIZE
+    by_class["ColorizeSampleSequence"][1].update(steps=2, seed=5, seed_rule="seed_per_frame")
+    checkpoint, inputs = by_class["ColorizeCheckpointLoader"]
+    inputs["ckpt_name"] = tiny_checkpoint.name
+    tower, _ = by_class["CLIPVisionLoader"]
+    for node in workflow.values():
+        node["inputs"] = {k: [checkpoint, 4] if v == [tower, 0] else v for k, v in node["inputs"].items()}
+    (folder / "workflow.json").write_text(json.dumps(workflow), encoding="utf-8")
+    return folder
+
+
+class Run:
+    """One `openjd run`, whose log is read while it goes on."""
+
+    def __init__(self, folder, command, environment):
+        self.folder = folder
+        self.log_file = folder / "log.txt"
+        with self.log_file.open("wb") as output:
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=environment
+            )
+
+    @property
+    def log(self):
+        return self.log_file.read_text(encoding="utf-8", errors="replace")
+
+    @property
+    def written(self):
+        """The frames that the log says were written, as often as it says so."""
+        return [int(number) for number in re.findall(r"wrote frame (\d+):", self.log)]
+
+    @property
+    def state(self):
+        """What the session's supervisor has written."""
+        (file,) = self.folder.glob("OpenJD/*/comfyui/state.json")
+        return json.loads(file.read_text(encoding="utf-8"))
+
+    def wait_for(self, what):
+        deadline = time.monotonic() + PATIENCE
+        while not what():
+            assert time.monotonic() < deadline, self.log[-3000:]
+            time.sleep(0.1)
+
+    def finish(self):
+        self.process.wait(PATIENCE)
+        assert self.process.returncode == 0, self.log[-5000:]
+        return self
+
+
+@pytest.fixture
+def job(base, shot, comfyui_path, tmp_path_factory):
+    """A function that starts the job; what still runs when the test ends is ended."""
+    started = []
+
+    def start(output, chunk, **parameters):
+        values = {
+            "Frames": "1-12",
+            "ChunkSize": chunk,
+            "DrawingsFolder": shot / "drawings",
+            "MasksFolder": shot / "masks",
+            "ReferencesFolder": shot / "references",
+            "Workflow": shot / "workflow.json",
+            "OutputFolder": output,
+            "ComfyUI": comfyui_path,
+            "Python": sys.executable,
+            "ComfyUIArguments": f"{FLOAT32} --disable-api-nodes --base-directory {base}",
+            "IdleSeconds": 10,
+            **parameters,
+        }
+        folder = tmp_path_factory.mktemp("session")
+        openjd = Path(sys.executable).with_name("openjd")
+        command = [str(openjd), "run", str(BUNDLE / "template.yaml"), "--step", "Colour"]
+        command += ["--extensions", "TASK_CHUNKING"]
+        for name, value in values.items():
+            command += ["--job-param", f"{name}={value}"]
+        started.append(Run(folder, command, {**os.environ, "TMPDIR": str(folder)}))
+        return started[-1]
+
+    yield start
+    for run in started:
+        if run.process.poll() is None:
+            run.process.kill()
+        for alive in run.folder.glob("OpenJD/*/comfyui"):
+            (alive / "stop").touch()
+
+
+def pictures(folder):
+    """The coloured frames of a folder by name; nothing else may lie there."""
+    return {path.name: np.asarray(Image.open(path).convert("RGB")).astype(int) for path in sorted(folder.iterdir())}
+
+
+NAMES = [f"sc3_{frame:04}.png" for frame in FRAMES]
+
+
+def test_the_template_is_valid():
+    openjd = Path(sys.executable).with_name("openjd")
+    command = [openjd, "check", BUNDLE / "template.yaml", "--extensions", "TASK_CHUNKING"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_cuts_agree_and_a_dead_comfyui_is_started_again(job, shot, tmp_path):
+    whole, pieces = tmp_path / "whole", tmp_path / "pieces"
+    log = job(whole, 12).finish().log
+    assert "openjd_progress: 100.0" in log and "openjd_env: COLORIZE_COMFYUI_PORT=" in log
+    assert re.search(r"openjd_progress: (?!0\.0|100\.0)", log), "no progress between begin and end"
+
+    run = job(pieces, 4)
+    run.wait_for(lambda: "colouring frames 5 to 8" in run.log)
+    os.kill(run.state["comfyui"], signal.SIGKILL)
+    run.finish()
+    assert "it was started 2 times" in run.log
+    assert sorted(run.written) == list(FRAMES)
+
+    first, second = pictures(whole), pictures(pieces)
+    assert list(first) == list(second) == NAMES
+    assert all(frame.shape == (SIZE, SIZE, 3) for frame in first.values())
+    assert all(abs(first[name] - second[name]).max() <= 1 for name in NAMES)
+    assert all((first[a] != first[b]).any() for a, b in itertools.pairwise(NAMES))
+
+    # The same inputs again: only the frame whose drawing has changed is coloured.
+    kept = {name: (pieces / name).stat().st_mtime_ns for name in NAMES}
+    drawing = shot / "drawings" / NAMES[6]
+    before = drawing.read_bytes()
+    try:
+        Image.new("L", (SIZE, SIZE), 255).save(drawing)
+        again = job(pieces, 12).finish()
+    finally:
+        drawing.write_bytes(before)
+    assert again.written == [7] and again.log.count("is already there") == 11
+    assert {n for n in NAMES if (pieces / n).stat().st_mtime_ns != kept[n]} == {NAMES[6]}
+    assert (pictures(pieces)[NAMES[6]] != second[NAMES[6]]).any()
+
+
+def test_killed_in_the_middle_and_begun_anew(job, tmp_path):
+    output = tmp_path / "out"
+    killed = job(output, 3)
+    killed.wait_for(lambda: len(killed.written) >= 6)
+    killed.process.kill()
+    killed.process.wait()
+    assert len(killed.written) < len(FRAMES), "the run was over before it was killed"
+    orphan = killed.state
+    assert all(path.read_bytes().endswith(b"IEND\xaeB`\x82") for path in output.glob("*.png"))
+
+    again = job(output, 4).finish()
+    assert sorted(killed.written + again.written) == list(FRAMES), "each frame is written exactly once"
+    assert list(pictures(output)) == NAMES
+    # The ComfyUI of the killed session has noticed that nobody uses it any more.
+    killed.wait_for(lambda: "ended" in killed.state)
+    for pid in (orphan["supervisor"], orphan["comfyui"]):
+        killed.wait_for(lambda pid=pid: not runs(pid))
+
+
+def runs(pid):
+    """Tell whether a process runs."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ({"Frames": "1-13"}, r"lacks 1 of the job's frames, first 13"),
+        ({"ComfyUI": "/nowhere"}, r"no main\.py in it"),
+    ],
+)
+def test_mistakes_are_told(job, tmp_path, parameters, words):
+    run = job(tmp_path / "out", 13, **parameters)
+    run.process.wait(PATIENCE)
+    assert run.process.returncode != 0
+    assert re.search(r"openjd_fail: .*" + words, run.log), run.log[-3000:]
+    assert not (tmp_path / "out").exists() or not list((tmp_path / "out").iterdir())
