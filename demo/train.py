@@ -1,6 +1,6 @@
 """Train the demonstration model from nothing: python demo/train.py
 
-Stages, each resumable (run the same command again): vae, tower, base, background, style, decoder; after the last the
+Stages, each resumable (run the same command again): vae, tower, base, background, style, decoder; after each the
 checkpoint file is written. States, losses.json and losses.png go to demo/.state. README.md says what each stage learns.
 """
 
@@ -25,10 +25,10 @@ CHECKPOINT = DEMO / "colorize-demo.safetensors"
 RECIPES = {
     "vae": Recipe(steps=760, rate=1.3e-3, seed=1, warmup=100, decay=0.99),
     "tower": Recipe(steps=500, rate=1.5e-3, seed=2, decay=0.98),
-    "base": Recipe(steps=1400, rate=1.3e-3, seed=3, decay=0.997),
-    "background": Recipe(steps=800, rate=1.0e-3, seed=4, decay=0.995),
-    "style": Recipe(steps=220, rate=1.5e-3, seed=5, decay=0.98),
-    "decoder": Recipe(steps=200, rate=1.0e-3, seed=6, decay=0.98),
+    "base": Recipe(steps=900, rate=1.3e-3, seed=3, decay=0.995),
+    "background": Recipe(steps=700, rate=1.0e-3, seed=4, decay=0.99),
+    "style": Recipe(steps=150, rate=1.5e-3, seed=5, decay=0.98),
+    "decoder": Recipe(steps=120, rate=1.0e-3, seed=6, decay=0.98),
 }
 
 FIGURES, STYLED_FIGURES, BACKDROPS = 1100, 300, 3500
@@ -206,14 +206,14 @@ def main() -> None:
     for name, recipe in RECIPES.items():
         RECIPES[name] = dataclasses.replace(recipe, steps=max(2, round(recipe.steps * arguments.short)))
     trainer = Trainer(arguments.eager)
-    for name in RECIPES:
-        getattr(trainer, f"{name}_stage")()
-        if name == arguments.until:
-            break
     import export
 
-    export.write(trainer.model, trainer.vae, CHECKPOINT)
-    logging.info("wrote %s, %.1f MB", CHECKPOINT, CHECKPOINT.stat().st_size / 1e6)
+    for name in RECIPES:
+        getattr(trainer, f"{name}_stage")()
+        export.write(trainer.model, trainer.vae, CHECKPOINT)
+        logging.info("wrote %s after stage %s, %.1f MB", CHECKPOINT, name, CHECKPOINT.stat().st_size / 1e6)
+        if name == arguments.until:
+            break
 
 
 if __name__ == "__main__":
