@@ -202,12 +202,37 @@ def test_the_side_models_are_loaded_with_the_run_and_can_be_unloaded(studio, eve
     assert studio.difference(studio.sample(model, positive, negative), before) < 1e-6
 
 
-def test_plain_attention_needs_no_side_models(studio, everything):
-    model, _, _ = studio.apply(dataclasses.replace(everything, style=()))
-    assert model.model_options["transformer_options"] == studio.model.model_options["transformer_options"]
+def test_plain_attention_loads_no_side_models(studio, everything):
+    import comfy.model_management
+
+    comfy.model_management.unload_all_models()
+    studio.sample(*studio.apply(dataclasses.replace(everything, style=())))
+    loaded = [entry.model for entry in comfy.model_management.current_loaded_models]
+    assert studio.colorizer.background_path not in loaded and studio.colorizer.style not in loaded
 
 
 @pytest.mark.parametrize("sampler", ["dpmpp_2m", "heun", "uni_pc", "euler_ancestral", "lcm"])
 def test_other_samplers_and_schedulers_work(studio, plans, sampler):
     latent = studio.sample(*plans[0], sampler_name=sampler, scheduler="karras", steps=2)
     assert latent.isfinite().all()
+
+
+def test_models_whose_weights_go_away_in_mid_run_give_the_same(host, studio, plans):
+    """What --lowvram leads to on a GPU: weights lie elsewhere and are cast as each layer runs."""
+    import comfy.model_management
+
+    expected = studio.sample(*plans[0])
+    parts = [studio.model, studio.control_net.encoder, studio.colorizer.background_path, studio.colorizer.style]
+    modules = [part.model for part in parts]
+
+    def callback(step, *args):
+        loaded = [entry.model for entry in comfy.model_management.current_loaded_models]
+        for patcher in loaded:
+            if step == 0:
+                patcher.partially_unload(host.torch.device("cpu"), 1 << 40)
+        assert {id(p.model) for p in loaded if p.model.model_lowvram} >= {id(module) for module in modules}
+
+    try:
+        assert studio.difference(studio.sample(*plans[0], callback=callback), expected) < 1e-6
+    finally:
+        comfy.model_management.unload_all_models()
