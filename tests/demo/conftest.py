@@ -19,8 +19,14 @@ def demo_scripts() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def demo_checkpoint(base_directory: Path) -> Path:
+def demo_folder(base_directory: Path) -> Path:
+    """The in-process host's models/checkpoints."""
+    return base_directory / "models" / "checkpoints"
+
+
+@pytest.fixture
+def demo_checkpoint(demo_folder: Path) -> Path:
     """demo/colorize-demo.safetensors, in models/checkpoints."""
-    path = base_directory / "models" / "checkpoints" / "colorize-demo.safetensors"
+    path = demo_folder / "colorize-demo.safetensors"
     shutil.copy(DEMO / path.name, path)
     return path
