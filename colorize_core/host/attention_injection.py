@@ -85,6 +85,7 @@ class AttentionInjection:
                 kind, KEY, Hook(KEY, wrapper), model.model_options, is_model_options=True
             )
 
+    @torch.compiler.disable(recursive=False)
     def around_run(self, executor, guider, sigmas, extra_args, *args, **kwargs):
         """Keep the run's constants for as long as it lasts."""
         run = InjectionRun(live_conditionings(guider), self.control.copy())
@@ -96,6 +97,7 @@ class AttentionInjection:
             run.control.cleanup()
             options.pop(RUN, None)
 
+    @torch.compiler.disable(recursive=False)
     def around_unet(self, executor, x, timesteps, context, y, control, transformer_options, **kwargs):
         """Call the UNet on the reference, then on x with the reference's tokens at hand."""
         sigmas = transformer_options.get("sigmas")
@@ -129,6 +131,7 @@ class AttentionInjection:
         hints = [control.strength * hint for hint in drawn]
         return {"input": deepest_first([hint.to(noisy.dtype) for hint in hints]), "middle": [], "output": []}
 
+    @torch.compiler.disable
     def before_attention(self, x: Tensor, context: Tensor, value: Tensor, extra_options: dict):
         """Keep the normed input of a self-attention, or put the kept one beside its own: [B, T (+ S), C]."""
         call: InjectionCall | None = extra_options.get(CALL)

@@ -95,6 +95,7 @@ class ColorizePatch:
 
     # --- around a run and a call ---
 
+    @torch.compiler.disable(recursive=False)
     def around_run(self, executor, guider, sigmas, extra_args, *args, **kwargs):
         """Keep the run's constants for as long as it lasts."""
         run = SamplingRun(self.masks, self.settings.threshold)
@@ -110,6 +111,7 @@ class ColorizePatch:
             run.clear()
             options.pop(RUN, None)
 
+    @torch.compiler.disable(recursive=False)
     def around_unet(self, executor, x, timesteps, context, y, control, transformer_options, **kwargs):
         """Prepare one call of the UNet, and modulate what comes before its last layers."""
         run = transformer_options.get(RUN) or SamplingRun(self.masks, self.settings.threshold)
@@ -159,6 +161,7 @@ class ColorizePatch:
 
     # --- inside a call ---
 
+    @torch.compiler.disable
     def time_embedding(self, embedding: Tensor, model_channels: int, transformer_options: dict) -> Tensor:
         """Work out the style's scales and shifts from the time embedding [B, 4C], which stays as it is."""
         call: UNetCall = transformer_options[CALL]
@@ -171,6 +174,7 @@ class ColorizePatch:
         call.modulations = self.style_heads.model(style, embedding)
         return embedding
 
+    @torch.compiler.disable
     def before_attention(self, x: Tensor, context: Tensor, value: Tensor, extra_options: dict):
         """Keep the inputs of the projections for the LoRA, and leave out the rows whose result is known."""
         call: UNetCall = extra_options[CALL]
@@ -250,6 +254,7 @@ class ColorizePatch:
         side = SIDES[1] if region == len(self.masks) else SIDES[0]
         return self.background_path.model.lora.addition(block, projection, side, x)
 
+    @torch.compiler.disable
     def before_concat(self, h: Tensor, skip: Tensor, transformer_options: dict) -> tuple[Tensor, Tensor]:
         """Modulate the block before with its style, and inject the background into the skip.
 

@@ -4,6 +4,7 @@ import copy
 from collections.abc import Callable, Sequence
 
 import comfy.model_patcher
+import torch
 from torch import Tensor
 
 from .attention import attend
@@ -13,7 +14,8 @@ class Hook:
     """A patch function together with the side models that it needs on the device.
 
     ModelPatcher deep-copies its patches when it is cloned and moves what has `to`; a hook holds no state of a run,
-    so clones share it and it is never moved.
+    so clones share it and it is never moved. torch.compile leaves the patch functions alone and compiles the UNet
+    around them: regions have another length in every picture.
 
     Args:
         key: which of our patches it belongs to.
@@ -26,6 +28,7 @@ class Hook:
         self.call = call
         self.side_models = list(models)
 
+    @torch.compiler.disable(recursive=False)
     def __call__(self, *args, **kwargs):
         """Call the patch function."""
         return self.call(*args, **kwargs)
@@ -68,6 +71,7 @@ class AttentionHook(Hook):
         """Let another pack add callback(out, q, k, v, extra_options, **kwargs) between its sigmas, if it has any."""
         self.added.append((callback, kwargs))
 
+    @torch.compiler.disable
     def __call__(self, q: Tensor, k: Tensor, v: Tensor, extra_options: dict) -> Tensor:
         """Attend: q [B, T, C], k and v [B, S, C] -> [B, T, C]."""
         out = self.call(q, k, v, extra_options)

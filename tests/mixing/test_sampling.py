@@ -128,7 +128,7 @@ def compile_with(backend):
     return compiled
 
 
-@pytest.mark.parametrize("where", ["before", "after"])
+@pytest.mark.parametrize("where", ["after", pytest.param("before", marks=pytest.mark.slow)])
 def test_a_compiled_model_gives_the_same(host, studio, colour, where):
     host.torch._dynamo.reset()
     expected = colour(steps=2)
