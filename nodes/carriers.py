@@ -75,17 +75,19 @@ class ColorizeLoadCarrier(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, file="") -> bool | str:
-        """Check the name before anything runs; a wired one is checked when it is known."""
+    def validate_inputs(cls, file=None) -> bool | str:
+        """Check the name before anything runs; a wired one, which is None here, when it is known."""
         try:
-            return bool(carrier_path(file)) if file else True
+            if file is not None:
+                carrier_path(file)
         except ColorizeError as error:
             return str(error)
+        return True
 
     @classmethod
-    def fingerprint_inputs(cls, file="", colorizer=None) -> str:
+    def fingerprint_inputs(cls, file=None, colorizer=None) -> str:
         """Run anew when the file's contents have changed."""
-        return hashlib.sha256(carrier_path(file).read_bytes()).hexdigest() if file else ""
+        return "" if file is None else hashlib.sha256(carrier_path(file).read_bytes()).hexdigest()
 
     @classmethod
     def execute(cls, file, colorizer=None) -> io.NodeOutput:

@@ -48,17 +48,19 @@ class ColorizeLoadFrames(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, folder="", first_frame=0, frame_count=0) -> bool | str:
-        """Check the folder before anything runs; wired values are checked when they are known."""
+    def validate_inputs(cls, folder=None, first_frame=None, frame_count=None) -> bool | str:
+        """Check the folder before anything runs; wired values, which are None here, when they are known."""
         try:
-            return bool(find_frames(folder, first_frame or 0, frame_count or 0)) if folder else True
+            if folder is not None:
+                find_frames(folder, first_frame, frame_count)
         except ColorizeError as error:
             return str(error)
+        return True
 
     @classmethod
-    def fingerprint_inputs(cls, folder="", first_frame=0, frame_count=0) -> str:
+    def fingerprint_inputs(cls, folder=None, first_frame=None, frame_count=None) -> str:
         """Run anew when a frame has been added, taken away or drawn over."""
-        return fingerprint_frames(folder, first_frame or 0, frame_count or 0) if folder else ""
+        return "" if folder is None else fingerprint_frames(folder, first_frame, frame_count)
 
     @classmethod
     def execute(cls, folder, first_frame=0, frame_count=0) -> io.NodeOutput:

@@ -37,11 +37,12 @@ def frame_folders() -> list[str]:
     )
 
 
-def find_frames(folder: str, first: int, count: int) -> dict[int, Path]:
+def find_frames(folder: str, first: int | None, count: int | None) -> dict[int, Path]:
     """Find consecutive frames of a folder: {number: file}.
 
     Args:
-        folder: below the input folder. first, count: as in `pick_frames`.
+        folder: below the input folder.
+        first, count: as in `pick_frames`; None where it is not known yet, for all frames, consecutive or not.
     """
     root = folder_paths.get_input_directory()
     path = Path(root) / folder
@@ -49,14 +50,16 @@ def find_frames(folder: str, first: int, count: int) -> dict[int, Path]:
         raise ColorizeError(
             f"`folder` is {folder!r}; expected a subfolder of ComfyUI's input folder ({root}) with numbered pictures."
         )
-    frames = pick_frames(numbered_frames((p.name for p in path.iterdir()), folder), first, count, folder)
+    frames = numbered_frames((p.name for p in path.iterdir()), folder)
+    if first is not None and count is not None:
+        frames = pick_frames(frames, first, count, folder)
     outside = [name for name in frames.values() if not is_inside(path / name, root)]
     if outside:
         raise ColorizeError(f"{folder}/{outside[0]} links to a file outside ComfyUI's input folder. Copy it there.")
     return {number: path / name for number, name in frames.items()}
 
 
-def fingerprint_frames(folder: str, first: int, count: int) -> str:
+def fingerprint_frames(folder: str, first: int | None, count: int | None) -> str:
     """Hash which files the frames are, and when each was written."""
     digest = hashlib.sha256()
     for number, path in find_frames(folder, first, count).items():

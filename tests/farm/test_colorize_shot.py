@@ -201,6 +201,24 @@ def test_killed_in_the_middle_and_begun_anew(job, tmp_path):
         killed.wait_for(lambda pid=pid: not runs(pid))
 
 
+def test_a_carrier_in_place_of_references_and_masks(job, pack, base, shot, tiny_checkpoint, tmp_path):
+    """A worker with a carrier encodes nothing; without masks there is no split."""
+    *_, clip_vision = pack.run("ColorizeCheckpointLoader", ckpt_name=tiny_checkpoint.name)
+    (carrier,) = pack.run("ColorizeEncodeReference", clip_vision=clip_vision, image=clip_vision_input())
+    file = tmp_path / "hero.carrier.safetensors"
+    pack.module("colorize_core.carrier_file").write_carrier(carrier, file)
+    parameters = {"Carrier": file, "ReferencesFolder": "", "MasksFolder": "", "Frames": "11-12"}
+    assert sorted(job(tmp_path / "out", 8, **parameters).finish().written) == [11, 12]
+    assert list(pictures(tmp_path / "out")) == NAMES[10:]
+
+
+def clip_vision_input():
+    """A reference: IMAGE [1, 60, 80, 3]."""
+    import torch
+
+    return torch.rand(1, 60, 80, 3, generator=torch.Generator().manual_seed(0))
+
+
 def runs(pid):
     """Tell whether a process runs."""
     try:

@@ -109,3 +109,13 @@ def test_fingerprint_follows_the_files(pack, folder):
 
 def test_folders_are_offered(pack, folder):
     assert "shot" in str(pack.node("ColorizeLoadFrames").INPUT_TYPES()["required"]["folder"])
+
+
+def test_wired_numbers_are_checked_when_they_are_known(pack, folder):
+    """A hole elsewhere in the folder is no mistake of a node whose stretch is not known yet."""
+    (folder / "sc2_ink_0009.png").unlink()
+    node = pack.node("ColorizeLoadFrames")
+    assert node.validate_inputs("shot") is True and node.fingerprint_inputs("shot")
+    assert node.validate_inputs() is True and node.fingerprint_inputs() == ""
+    assert "first: 9" in node.validate_inputs("shot", 8, 3)
+    assert "folder" in node.validate_inputs("../output")

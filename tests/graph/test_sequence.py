@@ -257,3 +257,51 @@ def test_progress_counts_the_whole_shot_and_cancel_stops_it(studio, shot, sample
     assert seen[:5] == [(3 * n, 32) for n in range(1, 5)] + [(12 + 3, 32)]
     assert not studio.alive("SamplingRun", "UNetCall", "Frames")
     assert sample(shot, chunk_size=3).shape[0] == FRAMES
+
+
+@pytest.fixture
+def short_of_memory(shot):
+    """The shot on a model that runs out of memory when it is called with more than four frames."""
+    import comfy.model_management
+
+    model, *conditionings = shot
+    model = model.clone()
+    calls = []
+
+    def call(executor, x, *args, **kwargs):
+        calls.append(len(x) // 2)
+        if len(x) > 8:
+            raise comfy.model_management.OOM_EXCEPTION("made for this test")
+        return executor(x, *args, **kwargs)
+
+    model.add_wrapper("diffusion_model", call)
+    return (model, *conditionings), calls
+
+
+def test_goes_on_in_smaller_chunks_when_memory_does_not_suffice(studio, shot, sample, short_of_memory):
+    short, calls = short_of_memory
+    assert studio.difference(sample(short, chunk_size=0), sample(shot, chunk_size=8)) <= TOLERANCE
+    assert calls == [8, 4, 4, 4, 4]
+
+
+def test_a_chunk_size_that_was_asked_for_is_kept(sample, short_of_memory):
+    import comfy.model_management
+
+    with pytest.raises(comfy.model_management.OOM_EXCEPTION):
+        sample(short_of_memory[0], chunk_size=8)
+
+
+def test_chunks_follow_the_estimate(studio, shot):
+    module = studio.pack.module("colorize_core.host.sequence")
+    model, *conds = shot
+    conds = dict(zip(("positive", "negative"), conds, strict=True))
+
+    def chunk(frames, side, **settings):
+        latent = studio.torch.zeros(frames, 4, side, side)
+        sequence = module.SequenceSettings(**settings)
+        return module.Shot(model, conds, latent, None, range(frames), sequence).chunk_size()
+
+    assert chunk(8, 8) == 8
+    assert chunk(17, 8) == 9, "9 + 8, not 16 + 1"
+    assert chunk(8, 1024) == 1
+    assert chunk(8, 8, chunk_size=3) == 3 and chunk(2, 8, chunk_size=3) == 2

@@ -81,6 +81,16 @@ def test_a_saved_carrier_takes_the_references_place(server, prompt, workflow_scr
     assert all((a == b).all() for a, b in zip(loaded, whole, strict=True))
 
 
+def test_masks_of_other_frames_may_be_missing(server, prompt, workflow_scripts, pixels, folders):
+    """The masks' stretch is wired to the drawings'."""
+    (folders / "masks" / "masks_0005.png").rename(folders / "masks_0005.png")
+    try:
+        workflow_scripts["prompt"].set_inputs(prompt, "Drawings", first_frame=6)
+        assert len(frames_of(server, prompt, pixels)) == 3
+    finally:
+        (folders / "masks_0005.png").rename(folders / "masks" / "masks_0005.png")
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

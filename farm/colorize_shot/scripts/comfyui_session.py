@@ -114,9 +114,10 @@ def start(session: Path, comfyui: str, arguments: str, idle_seconds: float) -> N
     (session / "alive").touch()
     command = [sys.executable, __file__, "supervise", f"--session={session}", f"--comfyui={folder}"]
     command += [f"--arguments={arguments}", f"--idle-seconds={idle_seconds}"]
-    detached: dict[str, Any] = {"start_new_session": True}
-    if os.name == "nt":
-        detached = {"creationflags": subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP}
+    if sys.platform == "win32":
+        detached: dict[str, Any] = {"creationflags": subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP}
+    else:
+        detached = {"start_new_session": True}
     with (session / "supervisor.log").open("ab") as output:
         subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, **detached)
     keep_alive(session)
