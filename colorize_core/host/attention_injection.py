@@ -6,6 +6,7 @@ real call then attends to its own tokens and to the kept ones.
 Source: spec section 7, attention injection.
 """
 
+import math
 from dataclasses import dataclass, field
 
 import comfy.model_patcher
@@ -14,6 +15,7 @@ import comfy.sd
 import torch
 from torch import Tensor
 
+from ..carrier import fit_rows
 from ..errors import ColorizeError
 from ..pictures import as_rgb
 from ..settings import CROSS_ATTENTIONS
@@ -63,7 +65,7 @@ class AttentionInjection:
         latent: [R, 4, h, w], the reference's latent in the model's scale. noise: [1, 4, h, w].
         control: the sketch encoder with the inverted reference as its line map, its strength the sketch fidelity.
         fidelity: f in [0, 1]; how far the reference-free rows leave the reference's tokens out.
-        start_sigma: injection acts at this sigma and below.
+        start_sigma: injection acts at this sigma and below; infinite where it acts from the beginning.
     """
 
     def __init__(self, latent: Tensor, noise: Tensor, control: SketchControl, fidelity: float, start_sigma: float):
@@ -101,7 +103,8 @@ class AttentionInjection:
     def around_unet(self, executor, x, timesteps, context, y, control, transformer_options, **kwargs):
         """Call the UNet on the reference, then on x with the reference's tokens at hand."""
         sigmas = transformer_options.get("sigmas")
-        if sigmas is None or float(sigmas[0]) > self.start_sigma:
+        # The device is asked for the step's sigma only where the start point is not the beginning.
+        if sigmas is None or (math.isfinite(self.start_sigma) and float(sigmas[0]) > self.start_sigma):
             return executor(x, timesteps, context, y, control, transformer_options, **kwargs)
         run = transformer_options.get(RUN) or InjectionRun({}, self.control.copy())
         conditionings = transformer_options.get("uuids") or (None,)
@@ -122,7 +125,8 @@ class AttentionInjection:
         latent, noise = self.latent.to(x.device, torch.float32), self.noise.to(x.device, torch.float32)
         sigma = sigmas[:1].float().view(1, 1, 1, 1)
         noisy = (latent + sigma * noise) / (sigma**2 + 1).sqrt()
-        return noisy[[picture % len(noisy) for picture in pictures]].to(x.dtype)
+        noisy = noisy.to(x.dtype)
+        return fit_rows(noisy, len(x)) if len(noisy) == 1 else noisy[[picture % len(noisy) for picture in pictures]]
 
     def lines(self, control: SketchControl, noisy: Tensor) -> dict[str, list]:
         """Return the control of the reference's own lines, for one call."""
@@ -192,7 +196,8 @@ def inject_reference(
     latent = encode_with_vae(vae, resized)
     control = control_net.copy().set_cond_hint(1.0 - resized.movedim(-1, 1), strength=sketch_fidelity)
     noise = torch.randn((1, *latent.shape[1:]), generator=torch.Generator().manual_seed(seed))
-    start = model.get_model_object("model_sampling").percent_to_sigma(start_percent)
+    sampling = model.get_model_object("model_sampling")
+    start = sampling.percent_to_sigma(start_percent) if start_percent > 0 else math.inf
     patched = model.clone()
     AttentionInjection(latent, noise, control, fidelity, start).install(patched)
     return patched
