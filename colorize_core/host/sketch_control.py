@@ -12,6 +12,7 @@ from torch import Tensor
 from ..sketch_encoder import SketchEncoder, checked_line_map, deepest_first, sketch_encoder_sizes, to_lines
 from .loading import load_module
 from .sampling_run import RUN, Crop
+from .unet_call import frames_of
 
 #: Pixels a latent position, in each direction.
 PIXELS_PER_LATENT = 8
@@ -47,7 +48,8 @@ class SketchControl(comfy.controlnet.ControlBase):
             return previous
         crops = self.crops(x_noisy, batched_number, transformer_options or {})
         # Merging scales the hints in place, so each step gets its own copies.
-        hints = [hint.to(x_noisy.device, copy=True) for hint in self.hints_of_rows(crops, x_noisy)]
+        frames = frames_of(transformer_options or {}, len(x_noisy) // batched_number)
+        hints = [hint.to(x_noisy.device, copy=True) for hint in self.hints_of_rows(crops, frames, x_noisy)]
         control = {"input": deepest_first(hints), "middle": [], "output": []}
         return self.control_merge(control, previous, output_dtype=None)
 
@@ -59,15 +61,22 @@ class SketchControl(comfy.controlnet.ControlBase):
             return [Crop.whole(*latent)] * conditionings
         return [run.crop(name, latent) for name in names]
 
-    def hints_of_rows(self, crops: list[Crop], x_noisy: Tensor) -> list[Tensor]:
-        """Return the hints [B, c, h, w] of all rows of a call."""
-        rows = x_noisy.shape[0]
+    def hints_of_rows(self, crops: list[Crop], frames: tuple[int, ...], x_noisy: Tensor) -> list[Tensor]:
+        """Return the hints [B, c, h, w] of all rows of a call.
+
+        Args:
+            crops: one a conditioning. frames: the pictures of the run that each conditioning holds here.
+        """
+
+        def hints_of_pictures(crop: Crop) -> list[Tensor]:
+            hints = self.hints_for(crop, x_noisy.device)
+            return [hint if len(hint) == 1 else hint[[frame % len(hint) for frame in frames]] for hint in hints]
+
         if len(set(crops)) == 1:
-            hints = self.hints_for(crops[0], x_noisy.device)
-            return [comfy.controlnet.broadcast_image_to(hint, rows, len(crops)) for hint in hints]
-        images = rows // len(crops)
+            rows, count = x_noisy.shape[0], len(crops)
+            return [comfy.controlnet.broadcast_image_to(hint, rows, count) for hint in hints_of_pictures(crops[0])]
         parts = [
-            [comfy.controlnet.broadcast_image_to(hint, images, 1) for hint in self.hints_for(crop, x_noisy.device)]
+            [comfy.controlnet.broadcast_image_to(hint, len(frames), 1) for hint in hints_of_pictures(crop)]
             for crop in crops
         ]
         return [torch.cat(stage) for stage in zip(*parts, strict=True)]

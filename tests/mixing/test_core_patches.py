@@ -145,3 +145,11 @@ def test_context_windows_take_each_picture_s_own_mask(host, studio, colour, put,
     masks = host.torch.cat([studio.mask(kind) for kind in ("left", "none", "all", "top")])
     whole = colour(mask=masks, noise=noise)
     assert studio.difference(colour(after=windows(put, length), mask=masks, noise=noise), whole) < SAME
+
+
+def test_context_windows_take_each_picture_s_own_line_map(host, studio, colour, put):
+    noise, line_maps = studio.noise(batch=4), studio.line_map(batch=4)
+    model, positive, negative = studio.apply(colour.carrier, studio.mask())
+    positive, negative = studio.sketch(positive, negative, line_maps)
+    whole = studio.sample(model, positive, negative, noise)
+    assert studio.difference(studio.sample(windows(put, 2)(model), positive, negative, noise), whole) < SAME
