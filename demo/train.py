@@ -26,9 +26,9 @@ RECIPES = {
     "vae": Recipe(steps=760, rate=1.3e-3, seed=1, warmup=100, decay=0.99),
     "tower": Recipe(steps=500, rate=1.5e-3, seed=2, decay=0.98),
     "base": Recipe(steps=900, rate=1.3e-3, seed=3, decay=0.995),
-    "background": Recipe(steps=700, rate=1.0e-3, seed=4, decay=0.99),
-    "style": Recipe(steps=150, rate=1.5e-3, seed=5, decay=0.98),
-    "decoder": Recipe(steps=120, rate=1.0e-3, seed=6, decay=0.98),
+    "background": Recipe(steps=580, rate=1.0e-3, seed=4, decay=0.99),
+    "style": Recipe(steps=110, rate=1.5e-3, seed=5, decay=0.98),
+    "decoder": Recipe(steps=80, rate=1.0e-3, seed=6, decay=0.98),
 }
 
 FIGURES, STYLED_FIGURES, BACKDROPS = 1100, 300, 3500
