@@ -12,7 +12,7 @@ from torch import Tensor
 from ..sketch_encoder import SketchEncoder, checked_line_map, deepest_first, sketch_encoder_sizes, to_lines
 from .loading import load_module
 from .sampling_run import RUN, Crop
-from .unet_call import frames_of
+from .unet_call import frames_of, row_index
 
 #: Pixels a latent position, in each direction.
 PIXELS_PER_LATENT = 8
@@ -70,7 +70,8 @@ class SketchControl(comfy.controlnet.ControlBase):
 
         def hints_of_pictures(crop: Crop) -> list[Tensor]:
             hints = self.hints_for(crop, x_noisy.device)
-            return [hint if len(hint) == 1 else hint[[frame % len(hint) for frame in frames]] for hint in hints]
+            count = len(hints[0])
+            return hints if count == 1 else [hint[row_index([frame % count for frame in frames])] for hint in hints]
 
         if len(set(crops)) == 1:
             rows, count = x_noisy.shape[0], len(crops)
