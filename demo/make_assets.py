@@ -1,7 +1,8 @@
 """Draw the pictures in demo/assets: python demo/make_assets.py
 
-Drawings, references and backgrounds of 128×128 pixels, the demonstration model's size, none of them from training. A
-drawing's alpha channel holds its character's mask, as ComfyUI's mask editor saves it: transparent on the character.
+Drawings, references and backgrounds of 128×128 pixels, the demonstration model's size, none of them from training. The
+alpha channel of drawings and references holds the character's mask, as ComfyUI's mask editor saves it: transparent on
+the character.
 """
 
 from __future__ import annotations
@@ -25,16 +26,21 @@ BACKGROUNDS = {"hills": 3, "sea": 5, "room": 8, "city": 13, "stripes": 21, "bubb
 INKED = Style(ink="blue", shading=0.5)
 
 
+def masked(picture: np.ndarray, scene: Scene) -> np.ndarray:
+    """Put the mask of a scene's character into a picture's alpha channel: [128, 128, 4]."""
+    return np.dstack([picture, 255 - scene.mask()])
+
+
 def pictures() -> dict[str, np.ndarray]:
-    """Return every asset by name: drawings [128, 128, 4], the others [128, 128, 3], uint8."""
+    """Return every asset by name: drawings and references [128, 128, 4], backgrounds [128, 128, 3], uint8."""
     assets = {}
     for name, seed in DRAWINGS.items():
         scene = Scene(HELD_OUT + seed, HELD_OUT + seed)
-        assets[f"drawing-{name}"] = np.dstack([np.repeat(scene.drawing()[..., None], 3, axis=2), 255 - scene.mask()])
+        assets[f"drawing-{name}"] = masked(np.repeat(scene.drawing()[..., None], 3, axis=2), scene)
     for name, (seed, kind) in REFERENCES.items():
         scene = Scene(HELD_OUT + seed, HELD_OUT + seed, kind)
-        assets[f"reference-{name}"] = scene.paint(HELD_OUT + seed, HELD_OUT + seed)
-        assets[f"reference-{name}-inked"] = scene.paint(HELD_OUT + seed, HELD_OUT + seed, INKED)
+        assets[f"reference-{name}"] = masked(scene.paint(HELD_OUT + seed, HELD_OUT + seed), scene)
+        assets[f"reference-{name}-inked"] = masked(scene.paint(HELD_OUT + seed, HELD_OUT + seed, INKED), scene)
     for kind, seed in BACKGROUNDS.items():
         assets[f"background-{kind}"] = Scene(0, HELD_OUT + seed, kind).paint_background(HELD_OUT + seed)
     return assets

@@ -1,10 +1,11 @@
 """Colour the drawings of demo/assets through a real ComfyUI server on the CPU: `make demo`.
 
-For each drawing: the reference alone, split attention, background injection, and the style encoder. All of it goes onto
-one contact sheet in demo/output.
+First workflows/character_and_background.json, as a user would run it; then, for each drawing: the reference alone,
+split attention, background injection, and the style encoder, all on one contact sheet. Both go to demo/output.
 """
 
 import io
+import json
 import os
 import sys
 import time
@@ -21,7 +22,9 @@ ROOT = DEMO.parent
 sys.path.insert(1, str(ROOT / "scripts"))
 
 from comfyui_server import Server, make_base_directory  # noqa: E402
+from workflow_prompt import set_inputs, to_prompt, use_embedded_tower  # noqa: E402
 
+WORKFLOW = "character_and_background"
 ASSETS, OUTPUT = DEMO / "assets", DEMO / "output"
 CHECKPOINT = DEMO / "colorize-demo.safetensors"
 SIDE, STEPS, GUIDANCE = 128, 20, 1.5
@@ -153,6 +156,24 @@ def colour_row(server: Server, names: tuple[str, str, str]) -> list[np.ndarray]:
     return [*(picture[..., :3] for picture in given), 255 - given[0][..., 3], *results]
 
 
+def run_workflow(server: Server, drawing: str, reference: str) -> bytes:
+    """Open the workflow as a user would, choose the demo's files and settings, and return the picture's file.
+
+    The characters' masks lie in the alpha channels, as ComfyUI's mask editor saves them.
+    """
+    workflow = json.loads((ROOT / "workflows" / f"{WORKFLOW}.json").read_text(encoding="utf-8"))
+    prompt = to_prompt(workflow, server.get("/object_info"))
+    use_embedded_tower(prompt)
+    set_inputs(prompt, "ColorizeCheckpointLoader", ckpt_name=CHECKPOINT.name)
+    for title, name in (("Drawing", drawing), ("Reference", reference)):
+        set_inputs(prompt, title, image=server.upload_image(ASSETS / f"{name}.png"))
+    for title in ("Width", "Height"):
+        set_inputs(prompt, title, value=SIDE)
+    set_inputs(prompt, "KSampler", seed=1, steps=STEPS, cfg=GUIDANCE)
+    (picture,) = server.fetch_images(server.run(prompt))
+    return picture
+
+
 def main() -> None:
     comfyui = Path(os.environ.get("COMFYUI_PATH") or ROOT / ".host" / "ComfyUI").resolve()
     OUTPUT.mkdir(parents=True, exist_ok=True)
@@ -163,6 +184,9 @@ def main() -> None:
     say("starting ComfyUI")
     rows, start = [], time.monotonic()
     with Server(comfyui, base, ["--cpu"]) as server:
+        result = OUTPUT / f"{WORKFLOW}.png"
+        result.write_bytes(run_workflow(server, *ROWS[0][:2]))
+        say(f"saved {result}")
         for names in ROWS:
             rows.append(colour_row(server, names))
             say(f"{names[0]}: {len(VARIANTS)} pictures, {time.monotonic() - start:.0f} s")
