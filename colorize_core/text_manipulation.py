@@ -109,7 +109,12 @@ def text_feature(pooled: Tensor | None, channels: int, name: str) -> Tensor:
         came = "no pooled output" if pooled is None else f"a pooled output of shape {list(pooled.shape)}"
         raise ColorizeError(
             f"`{name}` has {came}; expected one prompt's {channels} channels. Wire CLIP Text Encode with the OpenCLIP "
-            "ViT-H text encoder from Load CLIP (type sd2)."
+            "ViT-H text encoder from Load CLIP (type stable_diffusion)."
+        )
+    if not pooled.isfinite().all() or not pooled.any():
+        raise ColorizeError(
+            f"`{name}` has a pooled output without meaning (NaN, infinite or zero): the text encoder's file lacks the "
+            "final layer or the projection. Use a complete OpenCLIP ViT-H text encoder."
         )
     return F.normalize(pooled.reshape(1, 1, channels).float(), dim=-1)
 

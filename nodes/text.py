@@ -6,7 +6,7 @@ from ..colorize_core.text_manipulation import THRESHOLDS, manipulate_carrier
 from .inputs import fraction
 from .sockets import Carrier
 
-_ENCODER = "from CLIP Text Encode with the OpenCLIP ViT-H text encoder (Load CLIP, type sd2)."
+_ENCODER = "from CLIP Text Encode with the OpenCLIP ViT-H text encoder (Load CLIP, type stable_diffusion)."
 
 
 class ColorizeManipulateTokens(io.ComfyNode):
