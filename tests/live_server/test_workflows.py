@@ -116,3 +116,11 @@ def test_note_names_files_folders_and_licence(name):
 def test_templates_are_offered(server, comfyui_path):
     offered = server.get("/workflow_templates")
     assert set(EVERY_WORKFLOW) <= set(offered.get("colorizediffusion", []))
+
+
+def test_templates_have_thumbnails():
+    from PIL import Image
+
+    for path in (ROOT / "workflows").glob("*.json"):
+        with Image.open(path.with_suffix(".jpg")) as picture:
+            assert picture.format == "JPEG" and picture.width == picture.height
