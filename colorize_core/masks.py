@@ -148,17 +148,33 @@ MERGES = {
 }
 
 
+def running_maximum(x: torch.Tensor, radius: int, dim: int) -> torch.Tensor:
+    """Return the maximum over 2·radius + 1 neighbours along one dimension, by doubling the reach of what is at hand.
+
+    Args:
+        x: any shape, values at least 0. dim: -1 or -2.
+    """
+    window = 2 * radius + 1
+    margin = (radius, radius) if dim == -1 else (0, 0, radius, radius)
+    x, reach = F.pad(x, margin), 1
+    while reach < window:
+        step = min(reach, window - reach)
+        length = x.shape[dim] - step
+        x = torch.maximum(x.narrow(dim, 0, length), x.narrow(dim, step, length))
+        reach += step
+    return x
+
+
 def square_maximum(mask: torch.Tensor, radius: int) -> torch.Tensor:
     """Grow a mask by the maximum over squares of 2·radius + 1 pixels, as the published segmenters do.
 
     Args:
-        mask: [B, H, W].
+        mask: [B, H, W] in [0, 1].
         radius: pixels, at least 0.
 
     Source: spec section 6, "dilated by an 11×11 maximum" (radius 5).
     """
-    across = F.max_pool2d(mask, (1, 2 * radius + 1), stride=1, padding=(0, radius))
-    return F.max_pool2d(across, (2 * radius + 1, 1), stride=1, padding=(radius, 0))
+    return running_maximum(running_maximum(mask, radius, -1), radius, -2)
 
 
 def disc_maximum(mask: torch.Tensor, radius: int) -> torch.Tensor:
