@@ -17,6 +17,16 @@ _COLORIZER = "From the same Load Colorize Checkpoint as the model."
 _CARRIER = "The carrier so far; it is not changed, the output is a new one."
 
 
+def _encoder_inputs() -> list[io.Input]:
+    """What every encoder of latents needs beside its picture."""
+    return [
+        Carrier.Input("carrier", tooltip=_CARRIER),
+        Colorizer.Input("colorizer", tooltip=_COLORIZER),
+        io.Vae.Input("vae", tooltip=_VAE),
+        io.ClipVision.Input("clip_vision", tooltip=_CLIP_VISION),
+    ]
+
+
 class ColorizeEncodeReference(io.ComfyNode):
     """Encode the colour reference of the character."""
 
@@ -58,10 +68,7 @@ class ColorizeEncodeBackground(io.ComfyNode):
             description="Adds a background to the carrier: its tokens and the features that are injected into the "
             "UNet. It acts where Apply Colorization has a sketch mask.",
             inputs=[
-                Carrier.Input("carrier", tooltip=_CARRIER),
-                Colorizer.Input("colorizer", tooltip=_COLORIZER),
-                io.Vae.Input("vae", tooltip=_VAE),
-                io.ClipVision.Input("clip_vision", tooltip=_CLIP_VISION),
+                *_encoder_inputs(),
                 io.Image.Input(
                     "image",
                     tooltip="A background picture, or the reference with its character painted white (Bleach).",
@@ -119,10 +126,7 @@ class ColorizeEncodeStyle(io.ComfyNode):
             description="Adds the style of a picture to the carrier: shading, line colour, grain. It acts on the "
             "whole picture, with or without a sketch mask.",
             inputs=[
-                Carrier.Input("carrier", tooltip=_CARRIER),
-                Colorizer.Input("colorizer", tooltip=_COLORIZER),
-                io.Vae.Input("vae", tooltip=_VAE),
-                io.ClipVision.Input("clip_vision", tooltip=_CLIP_VISION),
+                *_encoder_inputs(),
                 io.Image.Input("image", tooltip="The picture whose style is taken, as a rule the reference."),
                 size("width"),
                 size("height"),

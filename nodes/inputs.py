@@ -1,6 +1,13 @@
 """Inputs that several nodes have, with one range and one default each."""
 
+import folder_paths
 from comfy_api.latest import io
+
+
+def model_file(folder: str) -> io.Combo.Input:
+    """`model_name`, a file in one of the pack's own model folders."""
+    tooltip = f"A file in models/{folder}, or in a folder of that name in extra_model_paths.yaml."
+    return io.Combo.Input("model_name", options=folder_paths.get_filename_list(folder), tooltip=tooltip)
 
 
 def size(name: str) -> io.Int.Input:

@@ -6,6 +6,7 @@ from comfy_api.latest import io
 from ..colorize_core.host.line_extractor import extract_line_maps, load_line_extractor
 from ..colorize_core.host.model_folders import LINE_EXTRACTORS
 from . import sockets
+from .inputs import model_file
 
 
 class ColorizeLineExtractorLoader(io.ComfyNode):
@@ -18,14 +19,7 @@ class ColorizeLineExtractorLoader(io.ComfyNode):
             display_name="Load Line Extractor",
             category="ColorizeDiffusion/loaders",
             description="Loads a line extraction network (sketchKeras) from models/colorize_line_extractors.",
-            inputs=[
-                io.Combo.Input(
-                    "model_name",
-                    options=folder_paths.get_filename_list(LINE_EXTRACTORS),
-                    tooltip="A file in models/colorize_line_extractors, or in a folder of that name in "
-                    "extra_model_paths.yaml.",
-                )
-            ],
+            inputs=[model_file(LINE_EXTRACTORS)],
             outputs=[
                 sockets.LineExtractor.Output(
                     "LINE_EXTRACTOR", display_name="line extractor", tooltip="The network, for Extract Lines."

@@ -7,6 +7,7 @@ from ..colorize_core.host.model_folders import SEGMENTERS
 from ..colorize_core.host.segmenter import load_segmenter, segment_character
 from ..colorize_core.segmentation import KINDS, SIZE
 from . import sockets
+from .inputs import model_file
 
 
 class ColorizeSegmenterLoader(io.ComfyNode):
@@ -20,14 +21,7 @@ class ColorizeSegmenterLoader(io.ComfyNode):
             category="ColorizeDiffusion/loaders",
             description="Loads a segmentation network (IS-Net) from models/colorize_segmenters: isnetis.safetensors "
             "for colour pictures, sketch-segment.safetensors for drawings and line maps.",
-            inputs=[
-                io.Combo.Input(
-                    "model_name",
-                    options=folder_paths.get_filename_list(SEGMENTERS),
-                    tooltip="A file in models/colorize_segmenters, or in a folder of that name in "
-                    "extra_model_paths.yaml.",
-                )
-            ],
+            inputs=[model_file(SEGMENTERS)],
             outputs=[
                 sockets.Segmenter.Output(
                     "SEGMENTER", display_name="segmenter", tooltip="The network, for Segment Character."

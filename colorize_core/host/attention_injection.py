@@ -25,7 +25,7 @@ from .encode import encode_with_vae, resize_to_output
 from .patch_hooks import Hook, acts_at, ours_last, remove_hooks, replace_attention
 from .sampling_run import Crop, live_conditionings
 from .sketch_control import SketchControl
-from .unet_call import row_index
+from .unet_call import live_rows, row_index
 
 #: Key of our hooks, and where a run and a call keep their state in transformer options.
 KEY, RUN, CALL = "colorize_injection", "colorize_injection_run", "colorize_injection_call"
@@ -109,7 +109,8 @@ class AttentionInjection:
         run = transformer_options.get(RUN) or InjectionRun({}, self.control.copy())
         conditionings = transformer_options.get("uuids") or (None,)
         rows = range(len(x))
-        free = [r for r in rows if not run.live.get(conditionings[r * len(conditionings) // len(x)], True)]
+        live = set(live_rows(run.live, conditionings, len(x)))
+        free = [row for row in rows if row not in live]
         hooks = {block: acts_at(transformer_options, KEY, "attn1", block) for block in SELF_ATTENTIONS}
         call = InjectionCall(free, frozenset(block for block, hook in hooks.items() if hook is not None and hook.alone))
         transformer_options = ours_last(transformer_options, KEY, "attn1_patch") | {CALL: call}

@@ -31,7 +31,7 @@ from .attention import attend
 from .colorizer import Colorizer
 from .patch_hooks import Hook, acts_at, ours_last, remove_hooks, replace_attention
 from .sampling_run import RUN, SamplingRun, areas, live_conditionings
-from .unet_call import UNetCall, frames_of, row_index
+from .unet_call import UNetCall, frames_of, live_rows, row_index
 
 #: Key of our hooks, so that a second Apply replaces the first.
 KEY = "colorize"
@@ -119,7 +119,7 @@ class ColorizePatch:
             context = context * self.counts_now(run, transformer_options).to(context.dtype)
         conditionings = transformer_options.get("uuids") or (None,)
         # Where another pack changes what is attended to, a context of zeros is no sign of a result of zeros.
-        live = run.live if len(transformer_options.get("patches", {}).get("attn2_patch", ())) == 1 else {}
+        live = run.live if inputs_are_ours(transformer_options) else {}
         height, width = x.shape[-2:]
         call = UNetCall(
             run=run,
@@ -127,7 +127,7 @@ class ColorizePatch:
             frames=frames_of(transformer_options, len(x) // len(conditionings)),
             crops=[run.crop(conditioning, (height, width)) for conditioning in conditionings],
             tokens=0 if context is None else context.shape[1],
-            live=[r for r in range(len(x)) if live.get(conditionings[r * len(conditionings) // len(x)], True)],
+            live=live_rows(live, conditionings, len(x)),
             narrow=self.narrow_blocks(transformer_options),
         )
         check_masks_fit(self.masks, run.shape[0] if run.shape else len(call.frames))
@@ -154,7 +154,7 @@ class ColorizePatch:
 
     def narrow_blocks(self, transformer_options: dict) -> frozenset[tuple[str, int]]:
         """Find the blocks in which the attention is ours alone: no other attn2 patch, our replacement in place."""
-        if len(transformer_options.get("patches", {}).get("attn2_patch", ())) != 1:
+        if not inputs_are_ours(transformer_options):
             return frozenset()
         ours = {block: acts_at(transformer_options, KEY, "attn2", block) for block in CROSS_ATTENTIONS}
         return frozenset(block for block, hook in ours.items() if hook is not None and hook.alone)
@@ -297,6 +297,11 @@ class ColorizePatch:
 
 
 # --- functions of the patch ---
+
+
+def inputs_are_ours(transformer_options: dict) -> bool:
+    """Whether no other pack changes what the cross-attentions are given."""
+    return len(transformer_options.get("patches", {}).get("attn2_patch", ())) == 1
 
 
 def sigma_windows(model_sampling, settings: Settings) -> list[SigmaWindow]:

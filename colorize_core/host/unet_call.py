@@ -1,7 +1,7 @@
 """One call of the UNet by the patch: whose rows are which, and at what size."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -65,6 +65,15 @@ class UNetCall:
         while height * width > tokens:
             height, width = (height + 1) // 2, (width + 1) // 2
         return height, width
+
+
+def live_rows(live: Mapping[object, bool], conditionings: Sequence[object], rows: int) -> list[int]:
+    """List the rows of a batch whose context is not all zeros; a conditioning that is not known counts as one of them.
+
+    Args:
+        live: from `live_conditionings`. conditionings: the ids of those in the batch, equally many rows each.
+    """
+    return [row for row in range(rows) if live.get(conditionings[row * len(conditionings) // rows], True)]
 
 
 def row_index(rows: Sequence[int]) -> slice | list[int]:
