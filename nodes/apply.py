@@ -11,6 +11,7 @@ from ..colorize_core.settings import (
     Settings,
     level_strengths,
 )
+from .checked import checked
 from .inputs import fraction, percent, strength
 from .sockets import BlockStrengths, Carrier, Colorizer
 
@@ -79,6 +80,7 @@ class ColorizeApply(io.ComfyNode):
         )
 
     @classmethod
+    @checked
     def execute(
         cls,
         model,
@@ -143,6 +145,7 @@ class ColorizeBlockStrengths(io.ComfyNode):
         )
 
     @classmethod
+    @checked
     def execute(cls, **strengths) -> io.NodeOutput:
         """Put the strengths in the order of execution."""
         return io.NodeOutput(tuple(strengths[f"{name}_{number}"] for name, number in CROSS_ATTENTIONS))

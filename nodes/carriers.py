@@ -6,6 +6,7 @@ from comfy_api.latest import io
 
 from ..colorize_core.errors import ColorizeError
 from ..colorize_core.host.carrier_folder import carrier_choices, carrier_path, load_carrier, save_carrier
+from .checked import checked
 from .sockets import Carrier, Colorizer
 
 CATEGORY = "ColorizeDiffusion/encode"
@@ -39,6 +40,7 @@ class ColorizeSaveCarrier(io.ComfyNode):
         )
 
     @classmethod
+    @checked
     def execute(cls, carrier, filename_prefix="carriers/carrier") -> io.NodeOutput:
         """Save."""
         saved = save_carrier(carrier, filename_prefix)
@@ -90,6 +92,7 @@ class ColorizeLoadCarrier(io.ComfyNode):
         return "" if file is None else hashlib.sha256(carrier_path(file).read_bytes()).hexdigest()
 
     @classmethod
+    @checked
     def execute(cls, file, colorizer=None) -> io.NodeOutput:
         """Load."""
         return io.NodeOutput(load_carrier(file, colorizer))

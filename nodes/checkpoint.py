@@ -4,6 +4,7 @@ import folder_paths
 from comfy_api.latest import io
 
 from ..colorize_core.host.checkpoint import load_checkpoint
+from .checked import checked
 from .sockets import Colorizer
 
 
@@ -56,6 +57,7 @@ class ColorizeCheckpointLoader(io.ComfyNode):
         )
 
     @classmethod
+    @checked
     def execute(cls, ckpt_name: str, prediction: str = "auto") -> io.NodeOutput:
         """Load the file."""
         path = folder_paths.get_full_path_or_raise("checkpoints", ckpt_name)

@@ -3,6 +3,7 @@
 from comfy_api.latest import io
 
 from ..colorize_core.host.encode import encode_background, encode_reference, encode_style
+from .checked import checked
 from .inputs import fraction, size, strength
 from .sockets import Carrier, Colorizer
 
@@ -50,6 +51,7 @@ class ColorizeEncodeReference(io.ComfyNode):
         )
 
     @classmethod
+    @checked
     def execute(cls, clip_vision, image) -> io.NodeOutput:
         """Encode."""
         return io.NodeOutput(encode_reference(clip_vision, image))
@@ -93,6 +95,7 @@ class ColorizeEncodeBackground(io.ComfyNode):
         )
 
     @classmethod
+    @checked
     def execute(
         cls,
         carrier,
@@ -139,6 +142,7 @@ class ColorizeEncodeStyle(io.ComfyNode):
         )
 
     @classmethod
+    @checked
     def execute(
         cls, carrier, colorizer, vae, clip_vision, image, width, height, background=None, merge=0.0
     ) -> io.NodeOutput:

@@ -4,6 +4,7 @@ from comfy_api.latest import io
 
 from ..colorize_core.errors import ColorizeError
 from ..colorize_core.host.frame_folder import find_frames, fingerprint_frames, frame_folders, load_frames
+from .checked import checked
 
 
 class ColorizeLoadFrames(io.ComfyNode):
@@ -63,6 +64,7 @@ class ColorizeLoadFrames(io.ComfyNode):
         return "" if folder is None else fingerprint_frames(folder, first_frame, frame_count)
 
     @classmethod
+    @checked
     def execute(cls, folder, first_frame=0, frame_count=0) -> io.NodeOutput:
         """Load."""
         return io.NodeOutput(*load_frames(folder, first_frame, frame_count))

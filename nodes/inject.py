@@ -3,7 +3,8 @@
 from comfy_api.latest import io
 
 from ..colorize_core.host.attention_injection import inject_reference
-from .inputs import fraction, percent, size
+from .checked import checked
+from .inputs import fraction, percent, seed, size
 
 
 class ColorizeAttentionInjection(io.ComfyNode):
@@ -38,19 +39,13 @@ class ColorizeAttentionInjection(io.ComfyNode):
                 percent(
                     "start_percent", 0.0, "Fraction of the sampling from which on it acts; later leaves more freedom."
                 ),
-                io.Int.Input(
-                    "seed",
-                    default=0,
-                    min=0,
-                    max=0xFFFFFFFFFFFFFFFF,
-                    optional=True,
-                    tooltip="Of the noise that the reference is denoised from.",
-                ),
+                seed("Of the noise that the reference is denoised from.", optional=True),
             ],
             outputs=[io.Model.Output("MODEL", display_name="model", tooltip="The patched model, for any sampler.")],
         )
 
     @classmethod
+    @checked
     def execute(
         cls,
         model,

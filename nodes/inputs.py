@@ -29,3 +29,14 @@ def fraction(name: str, default: float, tooltip: str, step: float = 0.01, option
 def percent(name: str, default: float, tooltip: str, optional: bool = False) -> io.Float.Input:
     """A point of the sampling, as in Apply ControlNet."""
     return fraction(name, default, tooltip, step=0.001, optional=optional)
+
+
+def guidance(name: str, default: float, tooltip: str, optional: bool = False) -> io.Float.Input:
+    """The scale of one guidance; 1 switches it off."""
+    tooltip = f"{tooltip}; 1 switches this off."
+    return io.Float.Input(name, default=default, min=0.0, max=30.0, step=0.1, tooltip=tooltip, optional=optional)
+
+
+def seed(tooltip: str, **options) -> io.Int.Input:
+    """A seed with KSampler's range."""
+    return io.Int.Input("seed", default=0, min=0, max=0xFFFFFFFFFFFFFFFF, tooltip=tooltip, **options)

@@ -6,6 +6,7 @@ from comfy_api.latest import io
 from ..colorize_core.host.line_extractor import extract_line_maps, load_line_extractor
 from ..colorize_core.host.model_folders import LINE_EXTRACTORS
 from . import sockets
+from .checked import checked
 from .inputs import model_file
 
 
@@ -28,6 +29,7 @@ class ColorizeLineExtractorLoader(io.ComfyNode):
         )
 
     @classmethod
+    @checked
     def execute(cls, model_name) -> io.NodeOutput:
         path = folder_paths.get_full_path_or_raise(LINE_EXTRACTORS, model_name)
         return io.NodeOutput(load_line_extractor(path, model_name))
@@ -63,5 +65,6 @@ class ColorizeExtractLines(io.ComfyNode):
         )
 
     @classmethod
+    @checked
     def execute(cls, line_extractor, image, longest_side) -> io.NodeOutput:
         return io.NodeOutput(extract_line_maps(line_extractor, image, longest_side))

@@ -5,6 +5,7 @@ from comfy_api.latest import io
 from ..colorize_core.bleaching import WHITEN, bleach
 from ..colorize_core.host.frames import grow_and_feather
 from ..colorize_core.masks import GROWTHS, MERGES, merge_masks
+from .checked import checked
 
 
 class ColorizeMergeMasks(io.ComfyNode):
@@ -77,6 +78,7 @@ class ColorizeMergeMasks(io.ComfyNode):
         )
 
     @classmethod
+    @checked
     def execute(
         cls, mask_a, mode, weight, grow, feather, mask_b=None, grow_shape="disc", merge_batch=False
     ) -> io.NodeOutput:
@@ -136,5 +138,6 @@ class ColorizeBleach(io.ComfyNode):
         )
 
     @classmethod
+    @checked
     def execute(cls, image, mask, whiten, threshold, paper, kind="picture") -> io.NodeOutput:
         return io.NodeOutput(bleach(image, mask, whiten, threshold, paper=0.0 if kind == "line_map" else paper))

@@ -3,6 +3,7 @@
 from comfy_api.latest import io, ui
 
 from ..colorize_core.host.frames import preview_batch
+from .checked import checked
 
 
 class ColorizePreviewRegions(io.ComfyNode):
@@ -41,6 +42,7 @@ class ColorizePreviewRegions(io.ComfyNode):
         )
 
     @classmethod
+    @checked
     def execute(cls, image, mask, width, height, threshold) -> io.NodeOutput:
         sheets = preview_batch(image, mask, width, height, threshold)
         return io.NodeOutput(sheets, ui=ui.PreviewImage(sheets, cls=cls))

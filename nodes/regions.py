@@ -3,6 +3,7 @@
 from comfy_api.latest import io
 
 from ..colorize_core.masks import checked_mask
+from .checked import checked
 from .inputs import strength
 from .sockets import Carrier
 
@@ -40,6 +41,7 @@ class ColorizeAddRegion(io.ComfyNode):
         )
 
     @classmethod
+    @checked
     def execute(cls, carrier, region, mask, strength=1.0) -> io.NodeOutput:
         """Add the region."""
         return io.NodeOutput(carrier.with_region(region, checked_mask(mask, "mask").cpu(), strength))

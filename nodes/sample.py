@@ -3,10 +3,8 @@
 from comfy_api.latest import io
 
 from ..colorize_core.host.guider import make_guider
-
-
-def _scale(name: str, default: float, tooltip: str) -> io.Float.Input:
-    return io.Float.Input(name, default=default, min=0.0, max=30.0, step=0.1, tooltip=tooltip)
+from .checked import checked
+from .inputs import guidance
 
 
 class ColorizeGuider(io.ComfyNode):
@@ -31,13 +29,14 @@ class ColorizeGuider(io.ComfyNode):
                     tooltip="The positive conditioning of Apply Colorization, after Apply ControlNet with a black "
                     "image. Needed where cfg_sketch is not 1.",
                 ),
-                _scale("cfg_reference", 4.0, "How strongly the result follows the reference; 1 switches this off."),
-                _scale("cfg_sketch", 1.0, "How strongly the result follows the lines; 1 switches this off."),
+                guidance("cfg_reference", 4.0, "How strongly the result follows the reference"),
+                guidance("cfg_sketch", 1.0, "How strongly the result follows the lines"),
             ],
             outputs=[io.Guider.Output("GUIDER", display_name="guider", tooltip="For SamplerCustomAdvanced.")],
         )
 
     @classmethod
+    @checked
     def execute(cls, model, positive, negative, blank_sketch=None, cfg_reference=4.0, cfg_sketch=1.0) -> io.NodeOutput:
         """Build the guider."""
         return io.NodeOutput(make_guider(model, positive, negative, blank_sketch, cfg_reference, cfg_sketch))

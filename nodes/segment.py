@@ -7,6 +7,7 @@ from ..colorize_core.host.model_folders import SEGMENTERS
 from ..colorize_core.host.segmenter import load_segmenter, segment_character
 from ..colorize_core.segmentation import KINDS, SIZE
 from . import sockets
+from .checked import checked
 from .inputs import model_file
 
 
@@ -30,6 +31,7 @@ class ColorizeSegmenterLoader(io.ComfyNode):
         )
 
     @classmethod
+    @checked
     def execute(cls, model_name) -> io.NodeOutput:
         path = folder_paths.get_full_path_or_raise(SEGMENTERS, model_name)
         return io.NodeOutput(load_segmenter(path, model_name))
@@ -87,5 +89,6 @@ class ColorizeSegmentCharacter(io.ComfyNode):
         )
 
     @classmethod
+    @checked
     def execute(cls, segmenter, image, kind, grow, resolution=SIZE, box=None) -> io.NodeOutput:
         return io.NodeOutput(segment_character(segmenter, image, kind, grow, resolution, box))

@@ -4,6 +4,8 @@ from comfy_api.latest import io
 
 from ..colorize_core.frame_seeds import SEED_RULES
 from ..colorize_core.host.sequence import SequenceSettings, sample_sequence, sampler_names, scheduler_names
+from .checked import checked
+from .inputs import guidance, seed
 
 
 class ColorizeSampleSequence(io.ComfyNode):
@@ -28,14 +30,7 @@ class ColorizeSampleSequence(io.ComfyNode):
                     "latent_image",
                     tooltip="Empty Latent Image with batch_size = number of frames; or the frames themselves, encoded.",
                 ),
-                io.Int.Input(
-                    "seed",
-                    default=0,
-                    min=0,
-                    max=0xFFFFFFFFFFFFFFFF,
-                    control_after_generate=True,
-                    tooltip="Seed of the noise.",
-                ),
+                seed("Seed of the noise.", control_after_generate=True),
                 io.Combo.Input(
                     "seed_rule",
                     options=list(SEED_RULES),
@@ -84,20 +79,13 @@ class ColorizeSampleSequence(io.ComfyNode):
                     tooltip="As in Colorize Guider: the positive conditioning with a black image. Needed where "
                     "cfg_sketch is not 1.",
                 ),
-                io.Float.Input(
-                    "cfg_sketch",
-                    default=1.0,
-                    min=0.0,
-                    max=30.0,
-                    step=0.1,
-                    optional=True,
-                    tooltip="How strongly the result follows the lines; 1 switches this off.",
-                ),
+                guidance("cfg_sketch", 1.0, "How strongly the result follows the lines", optional=True),
             ],
             outputs=[io.Latent.Output("LATENT", display_name="latent", tooltip="All frames, for VAE Decode.")],
         )
 
     @classmethod
+    @checked
     def execute(cls, model, positive, negative, latent_image, blank_sketch=None, **settings) -> io.NodeOutput:
         """Sample."""
         sequence = SequenceSettings(**settings)

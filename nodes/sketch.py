@@ -7,6 +7,7 @@ from ..colorize_core.letterbox import crop_to_box
 from ..colorize_core.line_map import LINES
 from ..colorize_core.pictures import checked_picture
 from . import sockets
+from .checked import checked
 
 
 class ColorizePrepareSketch(io.ComfyNode):
@@ -61,6 +62,7 @@ class ColorizePrepareSketch(io.ComfyNode):
         )
 
     @classmethod
+    @checked
     def execute(cls, image, width, height, lines, transparency=None) -> io.NodeOutput:
         return io.NodeOutput(*prepare_line_maps(image, width, height, lines, transparency))
 
@@ -84,5 +86,6 @@ class ColorizeCropToBox(io.ComfyNode):
         )
 
     @classmethod
+    @checked
     def execute(cls, image, box) -> io.NodeOutput:
         return io.NodeOutput(crop_to_box(checked_picture(image), box))

@@ -3,6 +3,7 @@
 from comfy_api.latest import io, ui
 
 from ..colorize_core.text_manipulation import THRESHOLDS, manipulate_carrier
+from .checked import checked
 from .inputs import fraction
 from .sockets import Carrier
 
@@ -69,6 +70,7 @@ class ColorizeManipulateTokens(io.ComfyNode):
         )
 
     @classmethod
+    @checked
     def execute(
         cls,
         carrier,
