@@ -7,6 +7,7 @@ from typing import NamedTuple
 import comfy.clip_vision
 import comfy.model_patcher
 import comfy.sd
+import comfy.utils
 import torch
 from comfy.ldm.models.autoencoder import AutoencoderKL
 from torch import Tensor
@@ -52,11 +53,17 @@ def load_tensors(tensors: Mapping[str, Tensor], file_name: str, prediction: str 
     """
     parts = split_parts(tensors, file_name)
     checkpoint = fingerprint(parts)
+    progress = comfy.utils.ProgressBar(len(tensors))
     clip_vision = load_image_tower(parts.image_tower, file_name) if parts.image_tower else None
+    progress.update(len(parts.image_tower))
     vae = load_vae(parts.vae, file_name)
+    progress.update(len(parts.vae))
     control_net = load_sketch_control(parts.sketch_encoder, file_name)
+    progress.update(len(parts.sketch_encoder))
     colorizer = load_colorizer(parts, file_name, checkpoint)
+    progress.update_absolute(len(tensors) - len(parts.unet))
     model = load_unet(parts.unet, prediction_type(prediction, file_name), file_name, checkpoint)
+    progress.update(len(parts.unet))
     return LoadedCheckpoint(model, colorizer, control_net, vae, clip_vision)
 
 

@@ -12,7 +12,7 @@ from torch import nn
 from ..checkpoint import check_complete
 from ..errors import ColorizeError
 from .frames import map_frames
-from .loading import patcher_for, read_file, takes_weights_as_they_are
+from .loading import cancellable, patcher_for, read_file, stop_when_cancelled, takes_weights_as_they_are
 
 #: (the network, one frame [1, H, W, C] on the network's device, float32) -> [1, …].
 OneFrame = Callable[[Callable[[torch.Tensor], torch.Tensor], torch.Tensor], torch.Tensor]
@@ -101,10 +101,11 @@ def load_image_network(path: str, file_name: str, family: Family) -> ImageNetwor
     for layer in network.modules():
         # A frame takes seconds on a CPU, so a cancelled run does not wait for its end.
         if isinstance(layer, nn.Conv2d):
-            layer.register_forward_pre_hook(_stop_when_cancelled)
+            layer.register_forward_pre_hook(stop_when_cancelled)
     patcher = patcher_for(network)
     weights = {key: value.to(dtype) for key, value in weights.items()}
-    network.load_state_dict(weights, assign=takes_weights_as_they_are(patcher))
+    with cancellable(network):
+        network.load_state_dict(weights, assign=takes_weights_as_they_are(patcher))
     return ImageNetwork(family, patcher, dtype)
 
 
@@ -123,7 +124,3 @@ def without_prefix(state_dict: dict[str, torch.Tensor], file_name: str, family: 
         )
     prefix = min(prefixes, key=len)
     return {key.removeprefix(prefix): value for key, value in state_dict.items() if key.startswith(prefix)}
-
-
-def _stop_when_cancelled(*_: object) -> None:
-    comfy.model_management.throw_exception_if_processing_interrupted()

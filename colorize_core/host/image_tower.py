@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..checkpoint import check_complete, image_tower_config
 from ..tokens import normalise_for_clip
-from .loading import reading_sizes
+from .loading import cancellable, reading_sizes
 
 
 def load_image_tower(state_dict: dict[str, Tensor], file_name: str) -> comfy.clip_vision.ClipVisionModel:
@@ -27,7 +27,8 @@ def load_image_tower(state_dict: dict[str, Tensor], file_name: str) -> comfy.cli
         path.write_text(json.dumps(config))
         clip_vision = comfy.clip_vision.ClipVisionModel(str(path))
     check_complete("the image tower", file_name, clip_vision.model.state_dict(), weights)
-    clip_vision.load_sd(weights)
+    with cancellable(clip_vision.model):
+        clip_vision.load_sd(weights)
     return clip_vision
 
 

@@ -35,6 +35,23 @@ def read_file(path: str) -> dict[str, Tensor]:
         ) from error
 
 
+def stop_when_cancelled(*_: object) -> None:
+    """End the prompt if the user has cancelled it; a hook for layers, whatever it is called with."""
+    comfy.model_management.throw_exception_if_processing_interrupted()
+
+
+@contextmanager
+def cancellable(module: nn.Module) -> Iterator[None]:
+    """Let the user cancel between two layers while a module's weights come from the disk, which may take minutes."""
+    layers = [layer for layer in module.modules() if hasattr(layer, "register_load_state_dict_pre_hook")]
+    handles = [layer.register_load_state_dict_pre_hook(stop_when_cancelled) for layer in layers]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
 @contextmanager
 def reading_sizes(part: str, file_name: str) -> Iterator[None]:
     """Turn whatever goes wrong while sizes are read off weights into a sentence about the part."""
@@ -97,5 +114,6 @@ def load_module(
     check_complete(part, file_name, module.state_dict(), state_dict)
     module.compute_dtype = compute  # type: ignore[assignment]  # An attribute, for torch.nn.Module takes any.
     patcher = patcher_for(module)
-    module.load_state_dict(state_dict, assign=takes_weights_as_they_are(patcher))
+    with cancellable(module):
+        module.load_state_dict(state_dict, assign=takes_weights_as_they_are(patcher))
     return patcher

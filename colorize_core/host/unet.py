@@ -8,7 +8,7 @@ import comfy.supported_models
 from torch import Tensor
 
 from ..checkpoint import check_complete, squeeze_projections
-from .loading import dtypes_for, patcher_for, reading_sizes, takes_weights_as_they_are
+from .loading import cancellable, dtypes_for, patcher_for, reading_sizes, takes_weights_as_they_are
 
 #: Where a MODEL says which checkpoint it came from.
 CHECKPOINT_ATTACHMENT = "colorize_checkpoint"
@@ -55,7 +55,8 @@ def load_unet(
     check_complete("the UNet", file_name, model.diffusion_model.state_dict(), state_dict)
     patcher = patcher_for(model)
     options = {"assign": True} if takes_weights_as_they_are(patcher) else {}
-    model.load_model_weights(dict(state_dict), "", **options)
+    with cancellable(model.diffusion_model):
+        model.load_model_weights(dict(state_dict), "", **options)
     patcher.set_attachments(CHECKPOINT_ATTACHMENT, checkpoint)
     return patcher
 
