@@ -23,9 +23,10 @@ from ..sketch_encoder import deepest_first
 from .attention import attend
 from .encode import encode_with_vae, resize_to_output
 from .patch_hooks import Hook, acts_at, ours_last, remove_hooks, replace_attention
+from .row_indices import RowIndices
 from .sampling_run import Crop, live_conditionings
 from .sketch_control import SketchControl
-from .unet_call import live_rows, row_index
+from .unet_call import live_rows
 
 #: Key of our hooks, and where a run and a call keep their state in transformer options.
 KEY, RUN, CALL = "colorize_injection", "colorize_injection_run", "colorize_injection_call"
@@ -38,10 +39,17 @@ SELF_ATTENTIONS = CROSS_ATTENTIONS
 
 @dataclass
 class InjectionRun:
-    """Constants of a run: conditioning id -> whether its context is not all zeros, and a control of its own."""
+    """Constants of a run: conditioning id -> whether its context is not all zeros, and a control of its own.
+
+    Attributes:
+        pictures: by device and pictures of a call, the reference's latents and noise.
+        rows: indices of rows on the device.
+    """
 
     live: dict[object, bool]
     control: SketchControl
+    pictures: dict[tuple, tuple[Tensor, Tensor]] = field(default_factory=dict)
+    rows: RowIndices = field(default_factory=RowIndices)
 
 
 @dataclass
@@ -52,6 +60,7 @@ class InjectionCall:
         blocks: those whose attention no other patch replaces; only they look at the reference.
     """
 
+    run: InjectionRun
     free_rows: list[int]
     blocks: frozenset[tuple[str, int]]
     storing: bool = True
@@ -112,22 +121,26 @@ class AttentionInjection:
         live = set(live_rows(run.live, conditionings, len(x)))
         free = [row for row in rows if row not in live]
         hooks = {block: acts_at(transformer_options, KEY, "attn1", block) for block in SELF_ATTENTIONS}
-        call = InjectionCall(free, frozenset(block for block, hook in hooks.items() if hook is not None and hook.alone))
+        alone = frozenset(block for block, hook in hooks.items() if hook is not None and hook.alone)
+        call = InjectionCall(run, free, alone)
         transformer_options = ours_last(transformer_options, KEY, "attn1_patch") | {CALL: call}
         images = len(x) // len(conditionings)
-        noisy = self.noised(x, sigmas, [r % images for r in rows])
+        noisy = self.noised(run, x, sigmas, tuple(row % images % len(self.latent) for row in rows))
         lines = self.lines(run.control, noisy)
         executor(noisy, timesteps, context, y, lines, transformer_options, **kwargs)
         call.storing = False
         return executor(x, timesteps, context, y, control, transformer_options, **kwargs)
 
-    def noised(self, x: Tensor, sigmas: Tensor, pictures: list[int]) -> Tensor:
+    def noised(self, run: InjectionRun, x: Tensor, sigmas: Tensor, pictures: tuple[int, ...]) -> Tensor:
         """Noise the reference to the level of x, in the scale that the UNet takes: (z + σ·n) / √(σ² + 1)."""
-        latent, noise = self.latent.to(x.device, torch.float32), self.noise.to(x.device, torch.float32)
+        key = (x.device, pictures)
+        if key not in run.pictures:
+            latent = self.latent if len(self.latent) == 1 else self.latent[list(pictures)]
+            run.pictures[key] = (latent.to(x.device, torch.float32), self.noise.to(x.device, torch.float32))
+        latent, noise = run.pictures[key]
         sigma = sigmas[:1].float().view(1, 1, 1, 1)
         noisy = (latent + sigma * noise) / (sigma**2 + 1).sqrt()
-        noisy = noisy.to(x.dtype)
-        return fit_rows(noisy, len(x)) if len(noisy) == 1 else noisy[[picture % len(noisy) for picture in pictures]]
+        return fit_rows(noisy.to(x.dtype), len(x))
 
     def lines(self, control: SketchControl, noisy: Tensor) -> dict[str, list]:
         """Return the control of the reference's own lines, for one call."""
@@ -159,7 +172,7 @@ class AttentionInjection:
         own = extra_options.get(OWN)
         if call is None or own is None or not call.free_rows or not self.fidelity:
             return attend(q, k, v, extra_options)
-        rows = row_index(call.free_rows)
+        rows = call.run.rows.index(call.free_rows, q.device)
         without = attend(q[rows], k[rows, :own], v[rows, :own], extra_options)
         if self.fidelity == 1.0 and len(call.free_rows) == len(q):
             return without

@@ -30,8 +30,9 @@ from ..style import modulate
 from .attention import attend
 from .colorizer import Colorizer
 from .patch_hooks import Hook, acts_at, ours_last, remove_hooks, replace_attention
+from .row_indices import positions_of, put_positions
 from .sampling_run import RUN, SamplingRun, areas, live_conditionings
-from .unet_call import UNetCall, frames_of, live_rows, row_index
+from .unet_call import UNetCall, frames_of, live_rows
 
 #: Key of our hooks, so that a second Apply replaces the first.
 KEY = "colorize"
@@ -179,7 +180,7 @@ class ColorizePatch:
         """Keep the inputs of the projections for the LoRA, and leave out the rows whose result is known."""
         call: UNetCall = extra_options[CALL]
         if extra_options["block"] in call.narrow and len(call.live) < call.rows:
-            rows = row_index(call.live)
+            rows = call.run.rows.index(call.live, x.device)
             x, context, value = x[rows], context[rows], value[rows]
         extra_options[INPUTS] = (x, context, value)
         return x, context, value
@@ -193,7 +194,7 @@ class ColorizePatch:
         x, context, value = extra_options[INPUTS]
         inputs = Projected(x, context, value, q, k, v)
         if len(q) > len(call.live):
-            inputs = inputs.rows(row_index(call.live))
+            inputs = inputs.rows(call.run.rows.index(call.live, q.device))
         if self.masks:
             result = self.split(call, inputs, extra_options)
         else:
@@ -202,7 +203,7 @@ class ColorizePatch:
         if len(call.live) == call.rows:
             return result
         out = q.new_zeros(call.rows, *q.shape[1:])
-        out[row_index(call.live)] = result
+        out[call.run.rows.index(call.live, q.device)] = result
         return out
 
     def split(self, call: UNetCall, inputs: Projected, extra_options: dict) -> Tensor:
@@ -230,7 +231,7 @@ class ColorizePatch:
             return attend_rows(inputs, call.layout(crop, picture, size, device))
         out = torch.empty_like(inputs.q)
         for (crop, picture), places in groups.items():
-            rows = row_index(places)
+            rows = call.run.rows.index(places, device)
             out[rows] = attend_rows(inputs.rows(rows), call.layout(crop, picture, size, device))
         return out
 
@@ -278,21 +279,17 @@ class ColorizePatch:
             return block.keys_values(features.to(skip))
 
         keys, values = call.run.once(("injection", number, skip.device, skip.dtype), keys_values)
-        tokens = skip.flatten(2).transpose(1, 2)  # [B, c, h, w] -> [B, h·w, c]
-        out = tokens.clone(memory_format=torch.contiguous_format)
+        out = skip.flatten(2).transpose(1, 2).clone(memory_format=torch.contiguous_format)  # [B, h·w, c]
         groups = call.by_layout(range(call.rows), call.run.pictures, len(features))
         for (crop, picture, source), places in groups.items():
-            rows = row_index(places)
+            rows = call.run.rows.index(places, skip.device)
             background = call.layout(crop, picture, size, skip.device).positions[-1]
             if background is not None and not len(background):
                 continue
-            part = tokens[rows] if background is None else tokens[rows].index_select(1, background)
+            part = positions_of(out, rows, background)
             k, v = (t[source].expand(len(part), -1, -1) for t in (keys, values))
             part = block(part, k, v, comfy.ldm.modules.attention.optimized_attention)
-            if background is None:
-                out[rows] = part
-            else:
-                out[rows] = out[rows].index_copy(1, background, part)
+            put_positions(out, rows, background, part)
         return out.transpose(1, 2).unflatten(2, skip.shape[-2:])
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..masks import resize_mask
 from ..regions import RegionIndex, region_indices, region_labels
+from .row_indices import RowIndices
 
 #: Where a run is found in the transformer options of its calls.
 RUN = "colorize_run"
@@ -59,6 +60,7 @@ class SamplingRun:
         self.areas: dict[object, tuple[int, ...]] = {}
         #: [B, C, h, w] of the run's latent, where it is known.
         self.shape: tuple[int, ...] | None = None
+        self.rows = RowIndices()
         self._constants: dict[object, object] = {}
 
     def once(self, key, make: Callable[[], object]):
@@ -71,6 +73,7 @@ class SamplingRun:
         """Drop everything, also where somebody still holds the run."""
         self.live.clear()
         self.areas.clear()
+        self.rows.clear()
         self._constants.clear()
 
     @property

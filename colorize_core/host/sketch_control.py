@@ -11,8 +11,9 @@ from torch import Tensor
 
 from ..sketch_encoder import SketchEncoder, checked_line_map, deepest_first, sketch_encoder_sizes, to_lines
 from .loading import load_module
+from .row_indices import RowIndices
 from .sampling_run import RUN, Crop
-from .unet_call import frames_of, row_index
+from .unet_call import frames_of
 
 #: Pixels a latent position, in each direction.
 PIXELS_PER_LATENT = 8
@@ -29,6 +30,7 @@ class SketchControl(comfy.controlnet.ControlBase):
         self.encoder = encoder
         self.upscale_algorithm = "bicubic"
         self._hints: dict[tuple, list[Tensor]] = {}
+        self._rows = RowIndices()
 
     def set_cond_hint(self, cond_hint, *args, **kwargs):
         """Take the line map from Apply ControlNet, and refuse it there if it is none."""
@@ -36,7 +38,7 @@ class SketchControl(comfy.controlnet.ControlBase):
 
     def pre_run(self, *args, **kwargs):
         """Start a sampling run with nothing encoded, also when the last one was broken off."""
-        self._hints = {}
+        self._hints, self._rows = {}, RowIndices()
         super().pre_run(*args, **kwargs)
 
     def get_control(self, x_noisy, t, cond, batched_number, transformer_options):
@@ -44,7 +46,7 @@ class SketchControl(comfy.controlnet.ControlBase):
         previous = None
         if self.previous_controlnet is not None:
             previous = self.previous_controlnet.get_control(x_noisy, t, cond, batched_number, transformer_options)
-        if self.timestep_range is not None and not self.timestep_range[1] <= t[0] <= self.timestep_range[0]:
+        if not self.acts_now(t):
             return previous
         crops = self.crops(x_noisy, batched_number, transformer_options or {})
         # Merging scales the hints in place, so each step gets its own copies.
@@ -52,6 +54,12 @@ class SketchControl(comfy.controlnet.ControlBase):
         hints = [hint.to(x_noisy.device, copy=True) for hint in self.hints_of_rows(crops, frames, x_noisy)]
         control = {"input": deepest_first(hints), "middle": [], "output": []}
         return self.control_merge(control, previous, output_dtype=None)
+
+    def acts_now(self, t: Tensor) -> bool:
+        """Whether sigma t [B] lies in the range of the sampling; the device is asked only where there is one."""
+        if self.timestep_range is None or tuple(self.timestep_percent_range) == (0.0, 1.0):
+            return True
+        return bool(self.timestep_range[1] <= t[0] <= self.timestep_range[0])
 
     def crops(self, x_noisy: Tensor, conditionings: int, transformer_options: dict) -> list[Crop]:
         """Say which part of the picture each conditioning of a call works on."""
@@ -71,7 +79,10 @@ class SketchControl(comfy.controlnet.ControlBase):
         def hints_of_pictures(crop: Crop) -> list[Tensor]:
             hints = self.hints_for(crop, x_noisy.device)
             count = len(hints[0])
-            return hints if count == 1 else [hint[row_index([frame % count for frame in frames])] for hint in hints]
+            if count == 1:
+                return hints
+            rows = self._rows.index([frame % count for frame in frames], x_noisy.device)
+            return [hint[rows] for hint in hints]
 
         if len(set(crops)) == 1:
             rows, count = x_noisy.shape[0], len(crops)
@@ -105,7 +116,7 @@ class SketchControl(comfy.controlnet.ControlBase):
 
     def cleanup(self):
         """Forget the run's hints."""
-        self._hints = {}
+        self._hints, self._rows = {}, RowIndices()
         super().cleanup()
 
     def copy(self) -> "SketchControl":

@@ -1,6 +1,5 @@
 """One call of the UNet by the patch: whose rows are which, and at what size."""
 
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -74,15 +73,6 @@ def live_rows(live: Mapping[object, bool], conditionings: Sequence[object], rows
         live: from `live_conditionings`. conditionings: the ids of those in the batch, equally many rows each.
     """
     return [row for row in range(rows) if live.get(conditionings[row * len(conditionings) // rows], True)]
-
-
-def row_index(rows: Sequence[int]) -> slice | list[int]:
-    """Index some rows of a batch; as a slice where they are evenly spaced, which costs no copy to the device."""
-    if not rows:
-        return slice(0, 0)
-    step = rows[1] - rows[0] if len(rows) > 1 else 1
-    even = all(b - a == step for a, b in itertools.pairwise(rows))
-    return slice(rows[0], rows[-1] + 1, step) if even else list(rows)
 
 
 def frames_of(transformer_options: dict, images: int) -> tuple[int, ...]:
