@@ -16,7 +16,7 @@ INSTRUCTION = re.compile(r"[{}@|$]")
 SCRIPT = {"ja": re.compile(r"[぀-ヿ一-鿿]"), "zh": re.compile(r"[一-鿿]")}
 KANA = re.compile(r"[぀-ヿ]")
 #: Names that are the same in every language.
-PROPER_NAMES = {"VAE", "CLIP Vision", "CFG", "latent", "v", "eps"}
+PROPER_NAMES = {"VAE", "CLIP Vision", "CFG", "v", "eps"}
 
 
 @pytest.fixture(scope="module")
