@@ -23,6 +23,14 @@ class DualGuider(comfy.samplers.CFGGuider):
         self.set_cfg(reference)
         self.cfg_sketch = sketch
 
+    def sample(self, *args, **kwargs):
+        """Sample, and hold nothing of the run afterwards: ComfyUI keeps a GUIDER also when its run is broken off."""
+        try:
+            return super().sample(*args, **kwargs)
+        finally:
+            for name in ("conds", "inner_model", "loaded_models"):
+                vars(self).pop(name, None)
+
     def predict_noise(self, x, timestep, model_options=None, seed=None):
         """Return the guided prediction for x [B, 4, h, w] at a sigma."""
         options = model_options or {}

@@ -3,8 +3,11 @@
 Source: spec section 3.
 """
 
+from collections.abc import Callable
+
 import comfy.controlnet
 import comfy.model_patcher
+import comfy.patcher_extension
 import comfy.utils
 import torch
 from torch import Tensor
@@ -36,10 +39,14 @@ class SketchControl(comfy.controlnet.ControlBase):
         """Take the line map from Apply ControlNet, and refuse it there if it is none."""
         return super().set_cond_hint(checked_line_map(cond_hint), *args, **kwargs)
 
-    def pre_run(self, *args, **kwargs):
-        """Start a sampling run with nothing encoded, also when the last one was broken off."""
+    def pre_run(self, model, *args, **kwargs):
+        """Start a sampling run with nothing encoded."""
         self._hints, self._rows = {}, RowIndices()
-        super().pre_run(*args, **kwargs)
+        super().pre_run(model, *args, **kwargs)
+        # ComfyUI cleans controls up only after a run that has come to its end, but models after every run.
+        patcher = getattr(model, "current_patcher", None)
+        if patcher is not None:
+            at_end_of_run(patcher, f"colorize_sketch_{id(self)}", self.cleanup)
 
     def get_control(self, x_noisy, t, cond, batched_number, transformer_options):
         """Return the hints of the rows of `x_noisy`, merged with those of the ControlNets before this one."""
@@ -124,6 +131,20 @@ class SketchControl(comfy.controlnet.ControlBase):
         copied = SketchControl(self.encoder)
         self.copy_to(copied)
         return copied
+
+
+def at_end_of_run(patcher: comfy.model_patcher.ModelPatcher, key: str, act: Callable[[], None]) -> None:
+    """Act once when a MODEL's sampling run ends, is cancelled or fails; the MODEL is left as it was."""
+    kind = comfy.patcher_extension.CallbacksMP.ON_CLEANUP
+
+    def at_end(patcher: comfy.model_patcher.ModelPatcher) -> None:
+        patcher.remove_callbacks_with_key(kind, key)
+        if not patcher.callbacks.get(kind, True):
+            del patcher.callbacks[kind]
+        act()
+
+    patcher.remove_callbacks_with_key(kind, key)
+    patcher.add_callback_with_key(kind, key, at_end)
 
 
 def load_sketch_control(state_dict: dict[str, Tensor], file_name: str) -> SketchControl:
