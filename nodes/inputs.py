@@ -13,7 +13,7 @@ def model_file(folder: str) -> io.Combo.Input:
 def size(name: str) -> io.Int.Input:
     """`width` or `height` of the output."""
     tooltip = f"{name.capitalize()} of the output in pixels; the same as of the latent."
-    return io.Int.Input(name, default=768, min=64, max=8192, step=8, tooltip=tooltip)
+    return io.Int.Input(name, default=768, min=8, max=8192, step=8, tooltip=tooltip)
 
 
 def strength(name: str, tooltip: str, optional: bool = False) -> io.Float.Input:

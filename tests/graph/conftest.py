@@ -5,6 +5,7 @@ Pictures are drawn from a seeded generator, masks are plain shapes; everything g
 
 import gc
 import hashlib
+import json
 import zlib
 from types import SimpleNamespace
 from typing import Any
@@ -145,3 +146,61 @@ class Studio:
 def studio(host: SimpleNamespace, pack: Any, tiny_checkpoint: Any) -> Studio:
     """The tiny checkpoint loaded through its node."""
     return Studio(host, pack, pack.run("ColorizeCheckpointLoader", ckpt_name=tiny_checkpoint.name))
+
+
+# --- what does not fit the tiny checkpoint ---
+
+
+@pytest.fixture(scope="session")
+def foreign(pack: Any, tiny_tensors: dict[str, Any]) -> Any:
+    """What another file of the same sizes gives."""
+    tensors = {k: v * 0.5 if k.startswith(("bg_encoder.", "model.")) else v for k, v in tiny_tensors.items()}
+    return pack.module("colorize_core.host.checkpoint").load_tensors(tensors, "other-v2.safetensors")
+
+
+@pytest.fixture(scope="session")
+def narrow(pack: Any, tiny_tensors: dict[str, Any]) -> Any:
+    """What a file for tokens of 768 channels gives."""
+
+    def cut(name: str, tensor: Any) -> Any:
+        if name.endswith((".attn2.to_k.weight", ".attn2.to_v.weight")):
+            return tensor[:, :768].contiguous()
+        if name.endswith((".lora_down_fg.weight", ".lora_down_bg.weight")) and ".attn2.to_q." not in name:
+            return tensor[:, :768].contiguous()
+        return tensor[:768] if name == "cond_stage_model.visual.model.proj" else tensor
+
+    tensors = {name: cut(name, tensor) for name, tensor in tiny_tensors.items()}
+    tensors["cond_stage_model.visual.model.proj"] = tiny_tensors["cond_stage_model.visual.model.proj"][:, :768]
+    return pack.module("colorize_core.host.checkpoint").load_tensors(tensors, "narrow-v2.safetensors")
+
+
+@pytest.fixture(scope="session")
+def wide_vae(host: SimpleNamespace) -> Any:
+    """A VAE of 16 latent channels, as Stable Diffusion 3 and Flux have, with made-up weights."""
+    import comfy.sd
+    from comfy.ldm.models.autoencoder import AutoencoderKL
+
+    sizes = {"double_z": True, "z_channels": 16, "resolution": 256, "in_channels": 3, "out_ch": 3, "ch": 32}
+    sizes |= {"ch_mult": [1, 1, 1, 1], "num_res_blocks": 1, "attn_resolutions": [], "dropout": 0.0}
+    config = {"embed_dim": 16, "ddconfig": sizes}
+    generator = host.torch.Generator().manual_seed(1)
+    weights = {
+        k: host.torch.randn(v.shape, generator=generator) / max(v[0].numel(), 8) ** 0.5
+        for k, v in AutoencoderKL(**config).state_dict().items()
+    }
+    return comfy.sd.VAE(sd=weights, config={"params": config})
+
+
+@pytest.fixture(scope="session")
+def dino_tower(host: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """An image tower without a projection."""
+    import comfy.clip_vision
+
+    config = {
+        "model_type": "dinov2", "hidden_size": 64, "num_hidden_layers": 1, "num_attention_heads": 1, "image_size": 28,
+        "patch_size": 14, "layer_norm_eps": 1e-6, "intermediate_size": 64, "hidden_act": "gelu", "num_channels": 3,
+        "use_swiglu_ffn": False,
+    }  # fmt: skip
+    path = tmp_path_factory.mktemp("dino") / "config.json"
+    path.write_text(json.dumps(config))
+    return comfy.clip_vision.ClipVisionModel(str(path))

@@ -46,29 +46,6 @@ def encode(studio):
     return run
 
 
-@pytest.fixture(scope="module")
-def foreign(pack, tiny_tensors):
-    """What another file of the same sizes gives."""
-    tensors = {k: v * 0.5 if k.startswith(("bg_encoder.", "model.")) else v for k, v in tiny_tensors.items()}
-    return pack.module("colorize_core.host.checkpoint").load_tensors(tensors, "other-v2.safetensors")
-
-
-@pytest.fixture(scope="module")
-def narrow(pack, tiny_tensors):
-    """What a file for tokens of 768 channels gives."""
-
-    def cut(name, tensor):
-        if name.endswith((".attn2.to_k.weight", ".attn2.to_v.weight")):
-            return tensor[:, :768].contiguous()
-        if name.endswith((".lora_down_fg.weight", ".lora_down_bg.weight")) and ".attn2.to_q." not in name:
-            return tensor[:, :768].contiguous()
-        return tensor[:768] if name == "cond_stage_model.visual.model.proj" else tensor
-
-    tensors = {name: cut(name, tensor) for name, tensor in tiny_tensors.items()}
-    tensors["cond_stage_model.visual.model.proj"] = tiny_tensors["cond_stage_model.visual.model.proj"][:, :768]
-    return pack.module("colorize_core.host.checkpoint").load_tensors(tensors, "narrow-v2.safetensors")
-
-
 # --- pictures ---
 
 
@@ -102,7 +79,7 @@ def test_a_background_of_a_style_that_does_not_go_with_the_image_is_counted(pack
 
 
 @pytest.mark.parametrize("what", ["Background", "Style"])
-@pytest.mark.parametrize(("width", "height"), [(100, 64), (64, 100), (0, 64), (64, -8), (4, 4)])
+@pytest.mark.parametrize(("width", "height"), [(100, 64), (64, 100), (68, 68)])
 def test_a_size_that_the_latent_grid_does_not_divide_is_named(pack, studio, encode, plain, what, width, height):
     with pytest.raises(pack.Error, match=f"`width`×`height` is {width}×{height}; expected multiples of 8"):
         encode(what, studio.picture(), plain, width=width, height=height)
@@ -173,38 +150,9 @@ def test_a_clip_vision_of_another_width_is_named_where_the_colorizer_is_known(pa
             encode(what, studio.picture(), plain, clip_vision=narrow.clip_vision)
 
 
-def test_an_image_tower_without_a_projection_is_named(pack, studio, encode, tmp_path):
-    import json
-
-    import comfy.clip_vision
-
-    config = {
-        "model_type": "dinov2", "hidden_size": 64, "num_hidden_layers": 1, "num_attention_heads": 1, "image_size": 28,
-        "patch_size": 14, "layer_norm_eps": 1e-6, "intermediate_size": 64, "hidden_act": "gelu", "num_channels": 3,
-        "use_swiglu_ffn": False,
-    }  # fmt: skip
-    path = tmp_path / "config.json"
-    path.write_text(json.dumps(config))
-    tower = comfy.clip_vision.ClipVisionModel(str(path))
+def test_an_image_tower_without_a_projection_is_named(pack, studio, encode, dino_tower):
     with pytest.raises(pack.Error, match="`clip_vision` is an image tower without a projection"):
-        encode("Reference", studio.picture(), clip_vision=tower)
-
-
-@pytest.fixture(scope="module")
-def wide_vae(host):
-    """A VAE of 16 latent channels, as Stable Diffusion 3 and Flux have, with made-up weights."""
-    import comfy.sd
-    from comfy.ldm.models.autoencoder import AutoencoderKL
-
-    sizes = {"double_z": True, "z_channels": 16, "resolution": 256, "in_channels": 3, "out_ch": 3, "ch": 32}
-    sizes |= {"ch_mult": [1, 1, 1, 1], "num_res_blocks": 1, "attn_resolutions": [], "dropout": 0.0}
-    config = {"embed_dim": 16, "ddconfig": sizes}
-    generator = host.torch.Generator().manual_seed(1)
-    weights = {
-        k: host.torch.randn(v.shape, generator=generator) / max(v[0].numel(), 8) ** 0.5
-        for k, v in AutoencoderKL(**config).state_dict().items()
-    }
-    return comfy.sd.VAE(sd=weights, config={"params": config})
+        encode("Reference", studio.picture(), clip_vision=dino_tower)
 
 
 @pytest.mark.parametrize("what", ["Background", "Style"])
