@@ -11,7 +11,7 @@ PYTHON ?= python3
 RUN := .venv/bin/python
 endif
 
-.PHONY: help setup test lint format workflows locales demo clean
+.PHONY: help setup test lint format workflows thumbnails locales demo clean
 
 help:
 	@echo "make setup      virtual environment and a ComfyUI to test on (done by the others when needed)"
@@ -19,6 +19,7 @@ help:
 	@echo "make lint       ruff and mypy"
 	@echo "make format     let ruff format and fix"
 	@echo "make workflows  write workflows/*.json anew from scripts/build_workflows.py"
+	@echo "make thumbnails  draw workflows/*.jpg anew from demo/contact-sheet.png"
 	@echo "make locales    write locales/en from the nodes, and say what the other languages lack"
 	@echo "make demo       colour a drawing through a ComfyUI server; the picture goes to demo/output/"
 	@echo "make clean      remove everything that was set up or made"
@@ -41,6 +42,9 @@ format: setup
 
 workflows: setup
 	$(RUN) scripts/build_workflows.py
+
+thumbnails: setup
+	$(RUN) scripts/draw_thumbnails.py
 
 locales: setup
 	$(RUN) scripts/build_locales.py

@@ -2,7 +2,7 @@
 
 python scripts/build_workflows.py
 
-The farm's job takes shot.json in API format; that file is written too.
+The farm's job takes shot.json in API format; that file is written too, and so are the prompts of tests/mixing.
 """
 
 import json
@@ -11,33 +11,20 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import mixing_workflows
+import tested_mixes
 from comfyui_server import Server, make_base_directory
+from workflow_page import BACKGROUND, ENCODING, PICTURES, REFERENCE, SAMPLING, SECOND_REFERENCE, Page
 from workflow_prompt import MUTED, to_prompt
-from workflow_sheet import PACK, Group, Node, Sheet, Socket
+from workflow_sheet import PACK
 
 ROOT = Path(__file__).resolve().parent.parent
 WORKFLOWS = ROOT / "workflows"
 FARM_WORKFLOW = ROOT / "farm" / "colorize_shot" / "workflow.json"
 
-CHECKPOINT = "v2-full.safetensors"
-TOWER = "CLIP-ViT-H-14-laion2B-s32B-b79K.safetensors"
-DRAWING, REFERENCE, BACKGROUND = "drawing.png", "reference.png", "background.png"
 DRAWINGS_FOLDER, MASKS_FOLDER = "shot/drawings", "shot/masks"
-SECOND_DRAWING, SECOND_REFERENCE = "drawing_second_character.png", "second_reference.png"
+SECOND_DRAWING = "drawing_second_character.png"
 SKETCH_SEGMENTER, COLOR_SEGMENTER = "sketch-segment.safetensors", "isnetis.safetensors"
-
-NOTES, MODELS, PICTURES, ENCODING, SAMPLING = "#8a6d3b", "#3f789e", "#4a7d4a", "#a3742c", "#7d4a7d"
-
-FILES = f"""
-### Files
-
-- **{CHECKPOINT}** (6.8 GB) in `models/checkpoints`: the published ColorizeDiffusion v2 weights, licence
-  **CC BY-NC-SA 4.0, not for commercial use**
-- **{TOWER}** (2.5 GB) in `models/clip_vision`: the image tower; who uses IP-Adapter has it already
-
-A checkpoint with the image tower inside, such as a demo model, needs no second file: drag *clip_vision* of Load
-Colorize Checkpoint onto the dot below *Load CLIP Vision*.
-"""
 
 PLAIN = """
 ### Sketch and reference
@@ -135,117 +122,19 @@ Carrier* (Ctrl+M) once, then choose its file in *Load Carrier* and wire that to 
 """
 
 
-class Page:
-    """The parts that all three workflows share, placed on one sheet."""
-
-    def __init__(self, object_info: dict[str, Any], help_text: str) -> None:
-        self.sheet = Sheet(object_info)
-        notes = self.sheet.group("Read me", 0, 0, 420, NOTES)
-        notes.note(help_text, "How to use", 300)
-        notes.note(FILES, "Files", 190)
-        models = self.sheet.group("1 · Models", 0, notes.bottom + 40, 420, MODELS)
-        self.checkpoint = models.node("ColorizeCheckpointLoader", colour="model", ckpt_name=CHECKPOINT)
-        loader = models.node("CLIPVisionLoader", colour="model", clip_name=TOWER)
-        self.tower = models.reroute(loader[0], "image tower")
-
-    def canvas(self, group: Group) -> None:
-        """Add the two numbers that every size in the workflow is wired to."""
-        self.size = {
-            "width": group.node("PrimitiveInt", "Width", colour="choose", value=768)[0],
-            "height": group.node("PrimitiveInt", "Height", colour="choose", value=768)[0],
-        }
-
-    def drawing(self, group: Group) -> None:
-        """Add the drawing, its line map and the canvas."""
-        title = "Drawing"
-        self.drawn = group.node("LoadImage", title, tall=320, colour="choose", image=DRAWING)
-        self.canvas(group)
-        self.line_map = group.node("ColorizePrepareSketch", "Prepare Sketch", image=self.drawn[0], **self.size)
-
-    def sample(self, number: int, x: int, carrier: Socket, mask: Socket | None = None) -> None:
-        """Add everything from Apply to the saved picture, in groups counted from this number."""
-        group = self.sheet.group(f"{number} · Colour", x, 0, 380, SAMPLING)
-        model, positive, negative = self.applied(group, carrier, mask)
-        latent = group.node("EmptyLatentImage", **self.size)
-        sampled = group.node(
-            "KSampler",
-            model=model,
-            positive=positive,
-            negative=negative,
-            latent_image=latent[0],
-            cfg=4.0,
-            sampler_name="euler",
-            scheduler="normal",
-        )
-        self.finish(number + 1, x + 420, sampled)
-
-    def applied(self, group: Group, carrier: Socket, mask: Socket | None) -> tuple[Socket, Socket, Socket]:
-        """Add Apply and the line map; return the model and both conditionings."""
-        wires = {"sketch_mask": mask} if mask else {}
-        applied = group.node(
-            "ColorizeApply", model=self.checkpoint[0], colorizer=self.checkpoint[1], carrier=carrier, **wires
-        )
-        sketched = group.node(
-            "ControlNetApplyAdvanced",
-            positive=applied[1],
-            negative=applied[2],
-            control_net=self.checkpoint[2],
-            image=self.line_map[0],
-        )
-        return applied[0], sketched[0], sketched[1]
-
-    def finish(self, number: int, x: int, sampled: Node) -> None:
-        group = self.sheet.group(f"{number} · Picture", x, 0, 560, SAMPLING)
-        decoded = group.node("VAEDecode", samples=sampled[0], vae=self.checkpoint[3])
-        cropped = group.node("ColorizeCropToBox", image=decoded[0], box=self.line_map[1])
-        group.node("SaveImage", colour="result", tall=620, images=cropped[0], filename_prefix="ColorizeDiffusion")
-
-    def fitted_mask(self, group: Group, drawn: Node, title: str) -> Node:
-        """Add what brings a mask painted on a drawing to where the line map has the drawing."""
-        painted = group.node("MaskToImage", mask=drawn[1])
-        fitted = group.node("ColorizePrepareSketch", "Fit Mask", image=painted[0], lines="light_on_dark", **self.size)
-        return group.node("ImageToMask", title, image=fitted[0], channel="red")
-
-    def background(self, group: Group, carrier: Node, image: Node, **inputs: Any) -> Node:
-        """Add the encoder of a background."""
-        return group.node(
-            "ColorizeEncodeBackground",
-            carrier=carrier[0],
-            colorizer=self.checkpoint[1],
-            vae=self.checkpoint[3],
-            clip_vision=self.tower,
-            image=image[0],
-            **inputs,
-            **self.size,
-        )
-
-
 def sketch_and_reference(object_info: dict[str, Any]) -> dict[str, Any]:
     """Plain reference attention."""
     page = Page(object_info, PLAIN)
-    page.drawing(page.sheet.group("2 · Drawing", 460, 0, 360, PICTURES))
-    group = page.sheet.group("3 · Reference", 860, 0, 360, ENCODING)
-    reference = group.node("LoadImage", "Reference", tall=320, colour="choose", image=REFERENCE)
-    carrier = group.node("ColorizeEncodeReference", clip_vision=page.tower, image=reference[0])
-    page.sample(4, 1260, carrier[0])
+    carrier = page.drawing_and_reference()
+    page.sample(4, 1260, carrier)
     return page.sheet.as_workflow()
 
 
 def character_and_background(object_info: dict[str, Any]) -> dict[str, Any]:
     """Mask, bleach, background encoder, split attention."""
     page = Page(object_info, SPLIT)
-    group = page.sheet.group("2 · Drawing and its character", 460, 0, 360, PICTURES)
-    page.drawing(group)
-    mask = page.fitted_mask(group, page.drawn, "Character of the drawing")
-    group = page.sheet.group("3 · Reference, bleached", 860, 0, 380, PICTURES)
-    reference = group.node("LoadImage", "Reference", tall=320, colour="choose", image=REFERENCE)
-    merged = group.node("ColorizeMergeMasks", mask_a=reference[1], mask_b=mask[0], grow=5)
-    bleached = group.node("ColorizeBleach", image=reference[0], mask=merged[0])
-    group.node("PreviewImage", "Background reference", tall=300, images=bleached[0])
-    group = page.sheet.group("4 · Encode", 1280, 0, 320, ENCODING)
-    carrier = group.node("ColorizeEncodeReference", clip_vision=page.tower, image=reference[0])
-    carrier = page.background(group, carrier, bleached, source="bleached_reference")
-    page.sample(5, 1640, carrier[0], mask[0])
+    carrier, mask = page.character_and_background()
+    page.sample(5, 1640, carrier, mask)
     return page.sheet.as_workflow()
 
 
@@ -368,6 +257,7 @@ BUILDERS = {
     "from_raw_images": from_raw_images,
     "two_characters": two_characters,
     "shot": shot,
+    **mixing_workflows.BUILDERS,
 }
 
 
@@ -375,19 +265,24 @@ def as_text(workflow: dict[str, Any]) -> str:
     return json.dumps(workflow, indent=1, ensure_ascii=False) + "\n"
 
 
+def write(path: Path, workflow: dict[str, Any]) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(as_text(workflow), encoding="utf-8")
+    print(f"workflows: {path.relative_to(ROOT)}")
+
+
 def main() -> None:
     comfyui = Path(os.environ.get("COMFYUI_PATH") or ROOT / ".host" / "ComfyUI").resolve()
     with tempfile.TemporaryDirectory() as folder:
         base = make_base_directory(Path(folder), ROOT, PACK)
+        tested_mixes.link_adapter_pack(base)
         with Server(comfyui, base, ["--cpu"]) as server:
             object_info = server.get("/object_info")
-    WORKFLOWS.mkdir(exist_ok=True)
     for name, build in BUILDERS.items():
-        path = WORKFLOWS / f"{name}.json"
-        path.write_text(as_text(build(object_info)), encoding="utf-8")
-        print(f"workflows: {path.relative_to(ROOT)}")
-    FARM_WORKFLOW.write_text(as_text(to_prompt(shot(object_info), object_info)), encoding="utf-8")
-    print(f"workflows: {FARM_WORKFLOW.relative_to(ROOT)}")
+        write(WORKFLOWS / f"{name}.json", build(object_info))
+    write(FARM_WORKFLOW, to_prompt(shot(object_info), object_info))
+    for name, build in tested_mixes.BUILDERS.items():
+        write(tested_mixes.FOLDER / f"{name}.json", build(object_info))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ Example:
 import asyncio
 import json
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -23,6 +24,7 @@ import aiohttp
 
 START_SECONDS = 240
 LOG_LINES = 40
+PREVIEW_MESSAGE = 1  # of the binary messages: then the picture's format and its file
 FOLDERS = ("custom_nodes", "input", "output", "temp", "user", "models/checkpoints", "models/clip_vision")
 
 Prompt = dict[str, Any]
@@ -132,14 +134,20 @@ class Server:
 
         return asyncio.run(upload())
 
-    def run(self, prompt: Prompt, on_step: Callable[[str, int, int], None] | None = None) -> Run:
+    def run(
+        self,
+        prompt: Prompt,
+        on_step: Callable[[str, int, int], None] | None = None,
+        on_preview: Callable[[bytes], None] | None = None,
+    ) -> Run:
         """Queue a prompt in API format and wait for its end.
 
         Args:
             prompt: {node id: {"class_type": ..., "inputs": ...}}.
             on_step: called with (node id, steps done, steps in all) as nodes report progress.
+            on_preview: called with a picture file for each preview that the server sends while it samples.
         """
-        return asyncio.run(self._run(prompt, on_step))
+        return asyncio.run(self._run(prompt, on_step, on_preview))
 
     def fetch_images(self, run: Run) -> list[bytes]:
         """Return the picture files that the run has saved, in the order of the node ids."""
@@ -156,7 +164,12 @@ class Server:
             answer.raise_for_status()
             return await (answer.json() if as_json else answer.read())
 
-    async def _run(self, prompt: Prompt, on_step: Callable[[str, int, int], None] | None) -> Run:
+    async def _run(
+        self,
+        prompt: Prompt,
+        on_step: Callable[[str, int, int], None] | None,
+        on_preview: Callable[[bytes], None] | None,
+    ) -> Run:
         async with (
             aiohttp.ClientSession() as session,
             session.ws_connect(f"{self.url}/ws?clientId={self._client_id}", max_msg_size=0) as events,
@@ -166,16 +179,24 @@ class Server:
                 if answer.status != 200:
                     raise ServerError(f"ComfyUI refused the prompt: {await answer.text()}")
                 run = Run((await answer.json())["prompt_id"])
-            await self._follow(events, run, on_step)
+            await self._follow(events, run, on_step, on_preview)
         history = await self._get(f"/history/{run.prompt_id}", as_json=True)
         run.outputs = history[run.prompt_id]["outputs"]
         return run
 
     async def _follow(
-        self, events: aiohttp.ClientWebSocketResponse, run: Run, on_step: Callable[[str, int, int], None] | None
+        self,
+        events: aiohttp.ClientWebSocketResponse,
+        run: Run,
+        on_step: Callable[[str, int, int], None] | None,
+        on_preview: Callable[[bytes], None] | None,
     ) -> None:
         """Read the server's messages until the prompt has ended."""
         async for message in events:
+            if message.type is aiohttp.WSMsgType.BINARY and on_preview:
+                kind, _picture_format = struct.unpack(">II", message.data[:8])
+                if kind == PREVIEW_MESSAGE:
+                    on_preview(message.data[8:])
             if message.type is not aiohttp.WSMsgType.TEXT:
                 continue
             event = json.loads(message.data)

@@ -6,7 +6,7 @@ python scripts/draw_thumbnails.py
 import sys
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT / "demo"))
@@ -40,6 +40,42 @@ def grid(pictures: list[Image.Image], columns: int) -> Image.Image:
     return canvas
 
 
+def labelled(picture: Image.Image, text: str) -> Image.Image:
+    """Write what is mixed in across the foot of a picture."""
+    picture, height = picture.copy(), picture.height // 7
+    draw = ImageDraw.Draw(picture)
+    draw.rectangle((0, picture.height - height, *picture.size), fill="#222233")
+    middle = (picture.width / 2, picture.height - height / 2)
+    draw.text(middle, text, fill="white", font=ImageFont.load_default(height * 0.65), anchor="mm")
+    return picture
+
+
+def depth_map(mask: Image.Image) -> Image.Image:
+    """Make something like a depth map of a character's mask: rounded, before a ground that comes nearer."""
+    near = mask.convert("L").filter(ImageFilter.GaussianBlur(5)).point(lambda level: level * 0.8 + 40)
+    ground = Image.linear_gradient("L").resize(mask.size).point(lambda level: level * 0.3)
+    return Image.composite(near, ground, mask.convert("L")).convert("RGB")
+
+
+def painted(picture: Image.Image, mask: Image.Image) -> Image.Image:
+    """Paint the lower half of a character over, as the mask editor shows it."""
+    half = Image.new("L", picture.size)
+    box = (0, picture.height // 2, *picture.size)
+    half.paste(mask.convert("L").point(lambda level: level * 0.65).crop(box), box)
+    return Image.composite(Image.new("RGB", picture.size, "#303030"), picture, half)
+
+
+def enlarged(picture: Image.Image) -> Image.Image:
+    """Show the middle of a picture twice as large, and all of it in a corner."""
+    width, height = picture.size
+    middle = picture.crop((width // 4, 0, 3 * width // 4, height // 2))
+    large = middle.resize(picture.size, Image.Resampling.LANCZOS)
+    small = picture.resize((width // 3, height // 3), Image.Resampling.LANCZOS)
+    ImageDraw.Draw(large).rectangle((0, height - height // 3 - 3, width // 3 + 2, height), fill="white")
+    large.paste(small, (0, height - height // 3))
+    return large
+
+
 def thumbnails(sheet: Image.Image) -> dict[str, Image.Image]:
     """Return one picture for each workflow."""
 
@@ -53,6 +89,13 @@ def thumbnails(sheet: Image.Image) -> dict[str, Image.Image]:
         "from_raw_images": grid([at(3, REFERENCE), at(3, DRAWING), at(3, MASK), at(3, INJECTED)], 2),
         "two_characters": grid([at(0, REFERENCE), at(3, REFERENCE), at(0, INJECTED), at(3, INJECTED)], 2),
         "shot": grid([at(row, INJECTED) for row in range(4)], 2),
+        "mix_lora": labelled(halves(at(1, DRAWING), at(1, INJECTED)), "+ LoRA"),
+        "mix_controlnet": labelled(
+            grid([at(1, DRAWING), depth_map(at(1, MASK)), at(1, REFERENCE), at(1, INJECTED)], 2), "+ ControlNet"
+        ),
+        "mix_model_patches": labelled(halves(at(3, DRAWING), at(3, INJECTED)), "+ FreeU, PAG"),
+        "inpaint": painted(at(0, INJECTED), at(0, MASK)),
+        "upscale_and_refine": enlarged(at(0, INJECTED)),
     }
 
 

@@ -44,8 +44,7 @@ def widgets(info: dict[str, Any]) -> list[str | None]:
 def to_prompt(workflow: dict[str, Any], object_info: dict[str, Any]) -> Prompt:
     """Convert a workflow of the page to API format.
 
-    Notes vanish, reroutes are followed to their source, muted nodes are left out. Bypassed nodes are refused: the
-    workflows of this pack have none.
+    Notes vanish, reroutes and bypassed nodes are followed to their source, muted nodes are left out.
     """
     nodes = {node["id"]: node for node in workflow["nodes"]}
     links = {link[0]: link for link in workflow["links"]}
@@ -55,16 +54,17 @@ def to_prompt(workflow: dict[str, Any], object_info: dict[str, Any]) -> Prompt:
         if link_id is None:
             return None
         _, origin, slot, *_ = links[link_id]
-        if nodes[origin]["type"] == "Reroute":
-            return source(nodes[origin]["inputs"][0]["link"])
+        node = nodes[origin]
+        if node["type"] == "Reroute":
+            return source(node["inputs"][0]["link"])
+        if node.get("mode") == BYPASSED:
+            return source(passed_by(node, slot))
         return [str(origin), slot]
 
     prompt: Prompt = {}
     for node in workflow["nodes"]:
-        if node["type"] in PAGE_ONLY or node.get("mode") == MUTED:
+        if node["type"] in PAGE_ONLY or node.get("mode") in (MUTED, BYPASSED):
             continue
-        if node.get("mode") == BYPASSED:
-            raise ValueError(f"node {node['id']} ({node['type']}) is bypassed")
         values = zip(widgets(object_info[node["type"]]), node.get("widgets_values", []), strict=False)
         inputs: dict[str, Any] = {name: value for name, value in values if name}
         wired = {slot["name"]: source(slot.get("link")) for slot in node.get("inputs", [])}
@@ -75,6 +75,13 @@ def to_prompt(workflow: dict[str, Any], object_info: dict[str, Any]) -> Prompt:
             "_meta": {"title": node.get("title") or node["type"]},
         }
     return prompt
+
+
+def passed_by(node: dict[str, Any], slot: int) -> int | None:
+    """Return the link that a bypassed node hands on at an output: the input beside it, else the first of its type."""
+    kind, inputs = node["outputs"][slot]["type"], node["inputs"]
+    beside = [inputs[slot]] if slot < len(inputs) else []
+    return next((given.get("link") for given in beside + inputs if given["type"] == kind), None)
 
 
 def find(prompt: Prompt, key: str) -> str:

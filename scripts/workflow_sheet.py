@@ -11,7 +11,7 @@ Example:
 from dataclasses import dataclass, field
 from typing import Any
 
-from workflow_prompt import declared_inputs, is_widget, widgets
+from workflow_prompt import BYPASSED, declared_inputs, is_widget, widgets
 
 PACK = "colorizediffusion"
 TITLE, SLOT, WIDGET, GAP, MARGIN, GROUP_TITLE = 30, 20, 24, 24, 16, 44
@@ -45,6 +45,11 @@ class Node:
     @property
     def bottom(self) -> int:
         return int(self.data["pos"][1] + self.data["size"][1])
+
+    def bypass(self) -> "Node":
+        """Let the wires pass by the node, as Ctrl+B does."""
+        self.data["mode"] = BYPASSED
+        return self
 
 
 @dataclass
@@ -162,13 +167,16 @@ class Sheet:
             if is_widget(*declared[name])
         ]
         outputs = zip(info["output"], info["output_name"], strict=True)
-        core = info.get("python_module", "nodes").split(".")[0] != "custom_nodes"
+        kind_of_module, _, pack = info.get("python_module", "nodes").partition(".")
         data = {
             "id": self.next_id(),
             "type": kind,
             "inputs": slots,
             "outputs": [{"name": name, "type": type_, "links": []} for type_, name in outputs],
-            "properties": {"cnr_id": "comfy-core" if core else PACK, "Node name for S&R": kind},
+            "properties": {
+                "cnr_id": pack if kind_of_module == "custom_nodes" else "comfy-core",
+                "Node name for S&R": kind,
+            },
             "widgets_values": self._widget_values(kind, declared, inputs),
         }
         for slot in slots:

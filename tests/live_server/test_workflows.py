@@ -10,8 +10,10 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 WORKFLOWS = (
     "sketch_and_reference", "character_and_background", "style_transfer", "from_raw_images", "two_characters",
 )  # fmt: skip
+#: Those with nodes of ComfyUI's own between, which run in tests/mixing.
+MIXED = ("mix_lora", "mix_controlnet", "mix_model_patches", "inpaint", "upscale_and_refine")
 #: With the workflow for a whole shot, which runs in a test of its own.
-EVERY_WORKFLOW = (*WORKFLOWS, "shot")
+EVERY_WORKFLOW = (*WORKFLOWS, "shot", *MIXED)
 #: Titles of the nodes that load a picture, and which of the test's pictures they get.
 PICTURES = {
     "Drawing": "drawing",
@@ -116,6 +118,10 @@ def test_note_names_files_folders_and_licence(name):
 def test_templates_are_offered(server, comfyui_path):
     offered = server.get("/workflow_templates")
     assert set(EVERY_WORKFLOW) <= set(offered.get("colorizediffusion", []))
+
+
+def test_every_template_is_tested():
+    assert {path.stem for path in (ROOT / "workflows").glob("*.json")} == set(EVERY_WORKFLOW)
 
 
 def test_templates_have_thumbnails():

@@ -1,0 +1,175 @@
+"""What the workflows of this pack share: the models, notes on their files, the usual columns of nodes."""
+
+from typing import Any
+
+from workflow_sheet import Group, Node, Sheet, Socket
+
+CHECKPOINT = "v2-full.safetensors"
+TOWER = "CLIP-ViT-H-14-laion2B-s32B-b79K.safetensors"
+DRAWING, REFERENCE, BACKGROUND = "drawing.png", "reference.png", "background.png"
+SECOND_REFERENCE = "second_reference.png"
+
+NOTES, MODELS, PICTURES, ENCODING, SAMPLING = "#8a6d3b", "#3f789e", "#4a7d4a", "#a3742c", "#7d4a7d"
+
+FILES = f"""
+### Files
+
+- **{CHECKPOINT}** (6.8 GB) in `models/checkpoints`: the published ColorizeDiffusion v2 weights, licence
+  **CC BY-NC-SA 4.0, not for commercial use**
+- **{TOWER}** (2.5 GB) in `models/clip_vision`: the image tower; who uses IP-Adapter has it already
+
+A checkpoint with the image tower inside, such as a demo model, needs no second file: drag *clip_vision* of Load
+Colorize Checkpoint onto the dot below *Load CLIP Vision*.
+"""
+
+
+class Page:
+    """The parts that the workflows share, placed on one sheet.
+
+    `model` is what Apply Colorization gets: the checkpoint's, unless a workflow puts something between.
+    """
+
+    def __init__(self, object_info: dict[str, Any], help_text: str, help_height: int = 300) -> None:
+        self.sheet = Sheet(object_info)
+        notes = self.sheet.group("Read me", 0, 0, 420, NOTES)
+        notes.note(help_text, "How to use", help_height)
+        notes.note(FILES, "Files", 190)
+        self.models = self.sheet.group("1 · Models", 0, notes.bottom + 40, 420, MODELS)
+        self.checkpoint = self.models.node("ColorizeCheckpointLoader", colour="model", ckpt_name=CHECKPOINT)
+        self.model = self.checkpoint[0]
+        loader = self.models.node("CLIPVisionLoader", colour="model", clip_name=TOWER)
+        self.tower = self.models.reroute(loader[0], "image tower")
+
+    # --- pictures and what is encoded from them ---
+
+    def canvas(self, group: Group) -> None:
+        """Add the two numbers that every size in the workflow is wired to."""
+        self.size = {
+            "width": group.node("PrimitiveInt", "Width", colour="choose", value=768)[0],
+            "height": group.node("PrimitiveInt", "Height", colour="choose", value=768)[0],
+        }
+
+    def drawing(self, group: Group) -> None:
+        """Add the drawing, its line map and the canvas."""
+        title = "Drawing"
+        self.drawn = group.node("LoadImage", title, tall=320, colour="choose", image=DRAWING)
+        self.canvas(group)
+        self.line_map = group.node("ColorizePrepareSketch", "Prepare Sketch", image=self.drawn[0], **self.size)
+
+    def fitted_mask(self, group: Group, drawn: Node, title: str) -> Node:
+        """Add what brings a mask painted on a drawing to where the line map has the drawing."""
+        painted = group.node("MaskToImage", mask=drawn[1])
+        fitted = group.node("ColorizePrepareSketch", "Fit Mask", image=painted[0], lines="light_on_dark", **self.size)
+        return group.node("ImageToMask", title, image=fitted[0], channel="red")
+
+    def background(self, group: Group, carrier: Node, image: Node, **inputs: Any) -> Node:
+        """Add the encoder of a background."""
+        return group.node(
+            "ColorizeEncodeBackground",
+            carrier=carrier[0],
+            colorizer=self.checkpoint[1],
+            vae=self.checkpoint[3],
+            clip_vision=self.tower,
+            image=image[0],
+            **inputs,
+            **self.size,
+        )
+
+    def drawing_and_reference(self) -> Socket:
+        """Add the groups 2 and 3, up to x = 1220, of all workflows without a mask; return the carrier."""
+        self.drawing(self.sheet.group("2 · Drawing", 460, 0, 360, PICTURES))
+        group = self.sheet.group("3 · Reference", 860, 0, 360, ENCODING)
+        reference = group.node("LoadImage", "Reference", tall=320, colour="choose", image=REFERENCE)
+        return group.node("ColorizeEncodeReference", clip_vision=self.tower, image=reference[0])[0]
+
+    def character_and_background(self) -> tuple[Socket, Socket]:
+        """Add the groups 2 to 4, up to x = 1600, that take character and background apart; return carrier and mask."""
+        group = self.sheet.group("2 · Drawing and its character", 460, 0, 360, PICTURES)
+        self.drawing(group)
+        mask = self.fitted_mask(group, self.drawn, "Character of the drawing")
+        group = self.sheet.group("3 · Reference, bleached", 860, 0, 380, PICTURES)
+        reference = group.node("LoadImage", "Reference", tall=320, colour="choose", image=REFERENCE)
+        merged = group.node("ColorizeMergeMasks", mask_a=reference[1], mask_b=mask[0], grow=5)
+        bleached = group.node("ColorizeBleach", image=reference[0], mask=merged[0])
+        group.node("PreviewImage", "Background reference", tall=300, images=bleached[0])
+        group = self.sheet.group("4 · Encode", 1280, 0, 320, ENCODING)
+        carrier = group.node("ColorizeEncodeReference", clip_vision=self.tower, image=reference[0])
+        return self.background(group, carrier, bleached, source="bleached_reference")[0], mask[0]
+
+    # --- sampling ---
+
+    def sample(self, number: int, x: int, carrier: Socket, mask: Socket | None = None) -> None:
+        """Add everything from Apply to the saved picture, in groups counted from this number."""
+        group = self.sheet.group(f"{number} · Colour", x, 0, 380, SAMPLING)
+        model, positive, negative = self.applied(group, carrier, mask)
+        latent = group.node("EmptyLatentImage", **self.size)
+        sampled = self.sampler(group, model, positive, negative, latent[0])
+        self.finish(number + 1, x + 420, sampled)
+
+    def applied(self, group: Group, carrier: Socket, mask: Socket | None = None) -> tuple[Socket, Socket, Socket]:
+        """Add Apply and the line map; return the model and both conditionings."""
+        model, positive, negative = self.apply(group, carrier, mask)
+        return model, *self.controlled(group, positive, negative)
+
+    def apply(self, group: Group, carrier: Socket, mask: Socket | None = None) -> tuple[Socket, Socket, Socket]:
+        """Add Apply alone; return the model and both conditionings."""
+        wires = {"sketch_mask": mask} if mask else {}
+        applied = group.node("ColorizeApply", model=self.model, colorizer=self.checkpoint[1], carrier=carrier, **wires)
+        return applied[0], applied[1], applied[2]
+
+    def controlled(self, group: Group, positive: Socket, negative: Socket, title: str = "") -> tuple[Socket, Socket]:
+        """Add Apply ControlNet for the line map; return both conditionings."""
+        node = self.control(group, positive, negative, title, self.checkpoint[2], self.line_map[0])
+        return node[0], node[1]
+
+    def control(
+        self,
+        group: Group,
+        positive: Socket,
+        negative: Socket,
+        title: str,
+        control_net: Socket,
+        image: Socket,
+        **inputs: Any,
+    ) -> Node:
+        """Add Apply ControlNet; its outputs are both conditionings."""
+        return group.node(
+            "ControlNetApplyAdvanced",
+            title,
+            positive=positive,
+            negative=negative,
+            control_net=control_net,
+            image=image,
+            **inputs,
+        )
+
+    def sampler(
+        self,
+        group: Group,
+        model: Socket,
+        positive: Socket,
+        negative: Socket,
+        latent: Socket,
+        title: str = "",
+        **inputs: Any,
+    ) -> Node:
+        """Add KSampler with the settings to begin with."""
+        return group.node(
+            "KSampler",
+            title,
+            model=model,
+            positive=positive,
+            negative=negative,
+            latent_image=latent,
+            **({"cfg": 4.0, "sampler_name": "euler", "scheduler": "normal"} | inputs),
+        )
+
+    def finish(self, number: int, x: int, sampled: Node) -> None:
+        """Add what follows the sampler: decoded, cropped, saved."""
+        group = self.sheet.group(f"{number} · Picture", x, 0, 560, SAMPLING)
+        self.save(group, group.node("VAEDecode", samples=sampled[0], vae=self.checkpoint[3]))
+
+    def save(self, group: Group, decoded: Node) -> None:
+        """Add what cuts the drawing out of the canvas and saves it."""
+        cropped = group.node("ColorizeCropToBox", image=decoded[0], box=self.line_map[1])
+        group.node("SaveImage", colour="result", tall=620, images=cropped[0], filename_prefix="ColorizeDiffusion")
