@@ -5,46 +5,10 @@ import pytest
 SAME, NOTICED = 2e-5, 1e-3
 
 
-def randomised(torch, module, scale):
-    """The weights of a module, all of them drawn anew, so that zero convolutions are none."""
-    generator = torch.Generator().manual_seed(5)
-    tensors = {}
-    for name, weight in module.state_dict().items():
-        fan_in = weight[0].numel() if weight.ndim > 1 else 1
-        drawn = torch.randn(weight.shape, generator=generator) * scale
-        is_norm = weight.ndim == 1 and name.endswith("weight")
-        tensors[name] = drawn / fan_in**0.5 if weight.ndim > 1 else (1 + drawn * 0.1 if is_norm else drawn * 0.1)
-    return tensors
-
-
 @pytest.fixture(scope="module")
-def other(host, pack, studio, base_directory):
-    """A function that makes, saves and loads another CONTROL_NET with ComfyUI's own loader."""
-    import comfy.cldm.cldm
-    import comfy.ops
-    import comfy.t2i_adapter.adapter
-    from safetensors.torch import save_file
-
-    channels = studio.model.model.diffusion_model.model_channels
-
-    def make(kind):
-        if kind == "controlnet":
-            config = dict(studio.model.model.model_config.unet_config)
-            config.pop("out_channels")
-            config |= {"hint_channels": 3, "operations": comfy.ops.manual_cast, "dtype": host.torch.float32}
-            module = comfy.cldm.cldm.ControlNet(**config)
-        else:
-            sizes = [channels, 2 * channels, 4 * channels, 4 * channels]
-            module = comfy.t2i_adapter.adapter.Adapter(
-                cin=3 * 64, channels=sizes, nums_rb=2, ksize=1, sk=True, use_conv=False, xl=False
-            )
-        path = base_directory / "models" / "controlnet" / f"tiny-{kind}.safetensors"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(randomised(host.torch, module, 0.7), str(path))
-        (loaded,) = pack.run("ControlNetLoader", control_net_name=path.name)
-        return loaded
-
-    return {kind: make(kind) for kind in ("controlnet", "t2i_adapter")}
+def other(pack, control_files):
+    """{"controlnet", "t2i_adapter": a CONTROL_NET of ComfyUI's own loader}."""
+    return {kind: pack.run("ControlNetLoader", control_net_name=name)[0] for kind, name in control_files.items()}
 
 
 @pytest.fixture(scope="module")

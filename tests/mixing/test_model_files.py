@@ -6,13 +6,9 @@ SAME, NOTICED = 2e-5, 1e-3
 
 
 @pytest.fixture(scope="module")
-def second(host, pack, golden_keys, golden_weights, tiny_checkpoint):
+def second(pack, second_checkpoint):
     """What the loader gives for another checkpoint of the same layout."""
-    from safetensors.torch import save_file
-
-    path = tiny_checkpoint.with_name("tiny-second.safetensors")
-    save_file(golden_weights(golden_keys("tiny"), seed=1), str(path))
-    return pack.run("ColorizeCheckpointLoader", ckpt_name=path.name)
+    return pack.run("ColorizeCheckpointLoader", ckpt_name=second_checkpoint)
 
 
 def merge(pack, second, ratio):

@@ -1,67 +1,23 @@
-"""Attention patches of other packs and ours, in either order.
+"""Attention patches of other packs and ours, in either order; the other pack is adapter_pack."""
 
-`Joined` behaves as the replacements of IP-Adapter and its kin do: it computes plain attention, adds what its callbacks
-give, and lets others of its kind join by `add`; `adapt` installs it as they do, by `add` on whatever stands there.
-"""
+import importlib.util
+from pathlib import Path
 
 import pytest
 
 SAME, NOTICED = 2e-5, 1e-3
 
-BLOCKS = [*(("input", i) for i in (1, 2, 4, 5, 7, 8)), *(("output", i) for i in range(3, 12)), ("middle", 0)]
+
+def _adapter_pack():
+    path = Path(__file__).parent / "adapter_pack" / "__init__.py"
+    spec = importlib.util.spec_from_file_location("adapter_pack", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
-class Joined:
-    """Plain attention and what the callbacks add, each within its range of sigmas."""
-
-    def __init__(self, callback, **kwargs):
-        self.parts = [(callback, kwargs)]
-
-    def add(self, callback, **kwargs):
-        self.parts.append((callback, kwargs))
-
-    def __call__(self, q, k, v, extra_options):
-        from comfy.ldm.modules.attention import optimized_attention
-
-        out = optimized_attention(q, k, v, extra_options["n_heads"])
-        sigma = float(extra_options["sigmas"][0])
-        for callback, kwargs in self.parts:
-            if kwargs["sigma_end"] <= sigma <= kwargs["sigma_start"]:
-                out = out + callback(out, q, k, v, extra_options, **kwargs)
-        return out.to(q.dtype)
-
-
-def to_own_tokens(out, q, k, v, extra_options, weight, seed, **_):
-    """Attend to four tokens of a picture, the reference-free rows to none of it."""
-    import torch
-    from comfy.ldm.modules.attention import optimized_attention
-
-    assert len(q) == len(out) and len(q) % len(extra_options["cond_or_uncond"]) == 0, "all rows are there"
-    images = len(q) // len(extra_options["cond_or_uncond"])
-    tokens = torch.randn(1, 4, q.shape[-1], generator=torch.Generator().manual_seed(seed)).to(q)
-    on = torch.tensor([float(kind == 0) for kind in extra_options["cond_or_uncond"] for _ in range(images)]).to(q)
-    tokens = tokens * on.view(-1, 1, 1)
-    return weight * optimized_attention(q, tokens, tokens, extra_options["n_heads"])
-
-
-def adapt(weight=1.0, seed=1, sigma_start=1e9, sigma_end=0.0, blocks=BLOCKS):
-    """A function that puts an adapter on a MODEL."""
-    kwargs = {"weight": weight, "seed": seed, "sigma_start": sigma_start, "sigma_end": sigma_end}
-
-    def install(model):
-        model = model.clone()
-        for block in blocks:
-            options = model.model_options["transformer_options"].copy()
-            options["patches_replace"] = options.get("patches_replace", {}).copy()
-            options["patches_replace"]["attn2"] = options["patches_replace"].get("attn2", {}).copy()
-            if block not in options["patches_replace"]["attn2"]:
-                options["patches_replace"]["attn2"][block] = Joined(to_own_tokens, **kwargs)
-                model.model_options["transformer_options"] = options
-            else:
-                options["patches_replace"]["attn2"][block].add(to_own_tokens, **kwargs)
-        return model
-
-    return install
+other_pack = _adapter_pack()
+BLOCKS, adapt = other_pack.BLOCKS, other_pack.adapt
 
 
 # --- replacements ---
@@ -145,7 +101,7 @@ def test_with_a_batch_every_row_reaches_theirs(studio, colour):
 
 def test_one_that_overwrites_ours_has_the_block_to_itself(studio, colour, plain):
     """ComfyUI's own set_model_attn2_replace asks nobody: ours yields there, and stays everywhere else."""
-    theirs = Joined(to_own_tokens, weight=0.0, seed=1, sigma_start=1e9, sigma_end=0.0)
+    theirs = other_pack.Joined(other_pack.to_own_tokens, weight=0.0, seed=1, sigma_start=1e9, sigma_end=0.0)
 
     def overwrite(model):
         model = model.clone()
