@@ -93,9 +93,10 @@ class Faults:
                         self.before += values
                 return result
 
-            def left(self) -> list[tuple[int, ...]]:
-                """Shapes of the results that are still held, most of them first."""
-                gc.collect()
+            def left(self, collect: bool = True) -> list[tuple[int, ...]]:
+                """Shapes of the results that are still held; without `collect`, those in circles of references too."""
+                if collect:
+                    gc.collect()
                 return [tuple(tensor.shape) for tensor in (ref() for ref in self.made) if tensor is not None]
 
         return Trace()
@@ -186,6 +187,18 @@ class Faults:
 def faults(studio: Any) -> Faults:
     """Break work off, and look at what is left of it."""
     return Faults(studio)
+
+
+@pytest.fixture(scope="session")
+def coloured() -> Callable[..., tuple[Any, Any, Any]]:
+    """A function: a studio -> (model, positive, negative) with split, background, style and a line map."""
+
+    def prepare(studio: Any, batch: int = 1) -> tuple[Any, Any, Any]:
+        carrier = studio.carrier("background_image", style=True)
+        model, positive, negative = studio.apply(carrier, studio.mask())
+        return model, *studio.sketch(positive, negative, studio.line_map(batch=batch))
+
+    return prepare
 
 
 @pytest.fixture(scope="session")

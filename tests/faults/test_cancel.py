@@ -164,19 +164,12 @@ def test_while_pictures_are_looked_at(host, studio, fresh, faults, known, image_
 # --- sampling ---
 
 
-def everything(studio, batch=1):
-    """Return the patched model and both conditionings, as ComfyUI's cache holds them between runs."""
-    carrier = studio.carrier("background_image", style=True)
-    model, positive, negative = studio.apply(carrier, studio.mask())
-    return model, *studio.sketch(positive, negative, studio.line_map(batch=batch))
-
-
 def latent(studio, batch=1):
     return {"samples": studio.torch.zeros(batch, 4, 12, 8)}
 
 
-def by_ksampler(studio, change=None):
-    model, positive, negative = everything(studio)
+def by_ksampler(coloured, studio, change=None):
+    model, positive, negative = coloured(studio)
     inputs = {"model": model if change is None else change(studio, model), "latent_image": latent(studio)}
     inputs |= {"positive": positive, "negative": negative}
     return inputs["model"], lambda: studio.pack.run("KSampler", **inputs, **SAMPLING)
@@ -188,22 +181,22 @@ def inject(studio, model):
     return studio.pack.run("ColorizeAttentionInjection", model=model, **inputs)[0]
 
 
-def by_sequence(studio):
-    model, positive, negative = everything(studio, batch=4)
+def by_sequence(coloured, studio):
+    model, positive, negative = coloured(studio, batch=4)
     inputs = {"model": model, "positive": positive, "negative": negative, "latent_image": latent(studio, 4)}
     return model, lambda: studio.pack.run("ColorizeSampleSequence", **inputs, chunk_size=2, **SAMPLING)
 
 
-def dual_guider(studio):
-    model, positive, negative = everything(studio)
+def dual_guider(coloured, studio):
+    model, positive, negative = coloured(studio)
     blank, _ = studio.sketch(positive, negative, studio.line_map() * 0)
     conds = {"positive": positive, "negative": negative, "blank_sketch": blank}
     return studio.pack.run("ColorizeGuider", model=model, **conds, cfg_reference=2.0, cfg_sketch=1.5)[0]
 
 
-def by_guider(studio, guider=None):
+def by_guider(coloured, studio, guider=None):
     run = studio.pack.run
-    guider = guider or dual_guider(studio)
+    guider = guider or dual_guider(coloured, studio)
     model = guider.model_patcher
     (sampler,) = run("KSamplerSelect", sampler_name="euler")
     (sigmas,) = run("BasicScheduler", model=model, scheduler="normal", steps=3, denoise=1.0)
@@ -214,7 +207,7 @@ def by_guider(studio, guider=None):
 
 SAMPLERS = {
     "KSampler": by_ksampler,
-    "attention injection": lambda studio: by_ksampler(studio, inject),
+    "attention injection": lambda coloured, studio: by_ksampler(coloured, studio, inject),
     "Sample Sequence": by_sequence,
     "Colorize Guider": by_guider,
 }
@@ -222,9 +215,9 @@ SAMPLERS = {
 
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("sampler", SAMPLERS)
-def test_while_sampling(host, studio, fresh, faults, known, sampler, place):
-    expected = known((sampler, "latent"), lambda: tensors_of(SAMPLERS[sampler](fresh)[1]()))
-    model, work = known((sampler, "prepared"), lambda: SAMPLERS[sampler](studio))
+def test_while_sampling(host, studio, fresh, faults, known, coloured, sampler, place):
+    expected = known((sampler, "latent"), lambda: tensors_of(SAMPLERS[sampler](coloured, fresh)[1]()))
+    model, work = known((sampler, "prepared"), lambda: SAMPLERS[sampler](coloured, studio))
     whole = known((sampler, "work"), lambda: faults.follow(work).before)
     options = faults.options(model)
     broken = faults.break_off(work, int(place * whole))
@@ -257,9 +250,9 @@ LAYERS = {
 
 
 @pytest.mark.parametrize("layer", LAYERS)
-def test_inside_the_patch_and_at_every_step(host, studio, fresh, faults, known, layer):
-    expected = known(("KSampler", "latent"), lambda: tensors_of(SAMPLERS["KSampler"](fresh)[1]()))
-    model, work = known(("KSampler", "prepared"), lambda: SAMPLERS["KSampler"](studio))
+def test_inside_the_patch_and_at_every_step(host, studio, fresh, faults, known, coloured, layer):
+    expected = known(("KSampler", "latent"), lambda: tensors_of(SAMPLERS["KSampler"](coloured, fresh)[1]()))
+    model, work = known(("KSampler", "prepared"), lambda: SAMPLERS["KSampler"](coloured, studio))
     options = faults.options(model)
     module, call = LAYERS[layer]
     with faults.at_call(module(studio), call, faults.press):
@@ -270,22 +263,22 @@ def test_inside_the_patch_and_at_every_step(host, studio, fresh, faults, known, 
 
 
 @pytest.mark.parametrize("call", [0, 1, 4])
-def test_while_the_reference_is_denoised_for_attention_injection(host, studio, fresh, faults, known, call):
+def test_while_the_reference_is_denoised_for_attention_injection(host, studio, fresh, faults, known, coloured, call):
     """Calls 0, 2 and 4 are the reference's, whose attention inputs are kept; 1, 3 and 5 look at them."""
     name = "attention injection"
-    expected = known((name, "latent"), lambda: tensors_of(SAMPLERS[name](fresh)[1]()))
-    _, work = known((name, "prepared"), lambda: SAMPLERS[name](studio))
+    expected = known((name, "latent"), lambda: tensors_of(SAMPLERS[name](coloured, fresh)[1]()))
+    _, work = known((name, "prepared"), lambda: SAMPLERS[name](coloured, studio))
     with faults.at_call(studio.model.model.diffusion_model.output_blocks[5][0], call, faults.press):
         broken = faults.break_off(work)
     faults.check_clean(broken)
     assert same(host, tensors_of(work()), expected)
 
 
-def test_a_guider_holds_nothing_of_a_cancelled_run(studio, faults):
+def test_a_guider_holds_nothing_of_a_cancelled_run(studio, faults, coloured):
     """ComfyUI keeps the GUIDER in its cache, with whatever a run has left on it."""
-    guider = dual_guider(studio)
+    guider = dual_guider(coloured, studio)
     before = set(vars(guider))
-    _, work = by_guider(studio, guider)
+    _, work = by_guider(coloured, studio, guider)
     with faults.at_call(studio.model.model.diffusion_model.middle_block[1], 1, faults.press):
         faults.break_off(work)
     assert set(vars(guider)) == before
