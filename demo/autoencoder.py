@@ -119,6 +119,13 @@ def fit_last_layers(vae: nn.Module, pictures: Tensor) -> None:
         hook.remove()
 
 
+def picture_loss(decoded: Tensor, pictures: Tensor) -> Tensor:
+    """How far pictures [B, 3, H, W] in [-1, 1] are apart: pixels, edges, and colours of 4×4 pixels."""
+    error = decoded.float() - pictures
+    edges = error.diff(dim=-1).abs().mean() + error.diff(dim=-2).abs().mean()
+    return error.abs().mean() + error.square().mean() + 0.3 * edges + F.avg_pool2d(error, 4).abs().mean()
+
+
 class Roundtrip(nn.Module):
     """Encode, disturb, decode."""
 
@@ -147,12 +154,10 @@ def train_autoencoder(vae: nn.Module, pools: Pools, recipe: Recipe, state: Path,
             pictures = random_pictures(pools, rng, 16)[:, :, y : y + 64, x : x + 64]
         else:
             pictures = random_pictures(pools, rng, 6)
-        with torch.autocast("cpu", torch.bfloat16, enabled=compiled):
+        with torch.autocast("cpu", torch.bfloat16):
             decoded, latent = forward(pictures.contiguous())
-        error = decoded.float() - pictures
-        edges = error.diff(dim=-1).abs().mean() + error.diff(dim=-2).abs().mean()
         size = latent.float().square().mean()
-        return error.abs().mean() + error.square().mean() + 0.3 * edges + 0.01 * F.relu(size - 1.0) + 1e-4 * size
+        return picture_loss(decoded, pictures) + 0.01 * F.relu(size - 1.0) + 1e-4 * size
 
     train("vae", vae, vae.parameters(), loss, recipe, state)
     whiten(vae, random_pictures(pools, np.random.default_rng([recipe.seed, 10**6]), 96))
@@ -186,11 +191,9 @@ def polish_decoder(
 
     def loss(rng: np.random.Generator, step: int) -> Tensor:
         latents, pictures = examples(rng)
-        with torch.autocast("cpu", torch.bfloat16, enabled=compiled):
+        with torch.autocast("cpu", torch.bfloat16):
             decoded = forward(latents + NOISE * torch.randn_like(latents))
-        error = decoded.float() - pictures
-        edges = error.diff(dim=-1).abs().mean() + error.diff(dim=-2).abs().mean()
-        return error.abs().mean() + error.square().mean() + 0.3 * edges
+        return picture_loss(decoded, pictures)
 
     decoder.requires_grad_(True)
     train("decoder", decoder, decoder.parameters(), loss, recipe, state)

@@ -43,19 +43,19 @@ def _hair_behind(canvas: Canvas, rng: np.random.Generator, f: Figure, style: str
     x, y, r = f.x, f.y, f.head
     if style == "long":
         drop = rng.uniform(1.7, 2.4)
-        left = [(x - 1.0 * r, y - 0.5 * r), (x - 1.25 * r, y + 0.6 * r), (x - 1.2 * r, y + drop * r)]
+        left = [(x - 1.15 * r, y - 0.5 * r), (x - 1.45 * r, y + 0.6 * r), (x - 1.4 * r, y + drop * r)]
         right = [(2 * x - px, py) for px, py in reversed(left)]
-        canvas.shape(smooth([(x, y - 1.15 * r), *left, (x, y + (drop - 0.2) * r), *right]), Part.HAIR)
+        canvas.shape(smooth([(x, y - 1.2 * r), *left, (x, y + (drop - 0.2) * r), *right]), Part.HAIR)
     elif style == "bob":
         canvas.shape(
             smooth(
                 [
-                    (x, y - 1.15 * r),
-                    (x - 1.15 * r, y - 0.2 * r),
-                    (x - 1.2 * r, y + 0.95 * r),
+                    (x, y - 1.2 * r),
+                    (x - 1.3 * r, y - 0.2 * r),
+                    (x - 1.4 * r, y + 0.95 * r),
                     (x, y + 0.9 * r),
-                    (x + 1.2 * r, y + 0.95 * r),
-                    (x + 1.15 * r, y - 0.2 * r),
+                    (x + 1.4 * r, y + 0.95 * r),
+                    (x + 1.3 * r, y - 0.2 * r),
                 ]
             ),
             Part.HAIR,
@@ -68,9 +68,9 @@ def _hair_behind(canvas: Canvas, rng: np.random.Generator, f: Figure, style: str
                 smooth(
                     [
                         top,
-                        (x + side * 1.75 * r, y - 0.3 * r),
-                        (x + side * (1.7 + swing) * r, y + 1.1 * r),
-                        (x + side * 1.25 * r, y + 0.8 * r),
+                        (x + side * 1.85 * r, y - 0.4 * r),
+                        (x + side * (1.8 + swing) * r, y + 1.2 * r),
+                        (x + side * 1.15 * r, y + 0.9 * r),
                     ]
                 ),
                 Part.HAIR,
@@ -81,38 +81,38 @@ def _hair_behind(canvas: Canvas, rng: np.random.Generator, f: Figure, style: str
             smooth(
                 [
                     (x + side * 0.5 * r, y - 0.8 * r),
-                    (x + side * 1.6 * r, y - 0.9 * r),
-                    (x + side * 1.8 * r, y + 1.0 * r),
-                    (x + side * 1.3 * r, y + 0.5 * r),
-                    (x + side * 0.9 * r, y - 0.1 * r),
+                    (x + side * 1.7 * r, y - 0.95 * r),
+                    (x + side * 1.95 * r, y + 1.1 * r),
+                    (x + side * 1.25 * r, y + 0.7 * r),
+                    (x + side * 0.9 * r, y),
                 ]
             ),
             Part.HAIR,
         )
     elif style == "buns":
         for side in (-1, 1):
-            canvas.shape(ellipse(x + side * 0.78 * r, y - 0.85 * r, 0.46 * r, 0.44 * r), Part.HAIR)
+            canvas.shape(ellipse(x + side * 0.85 * r, y - 0.95 * r, 0.55 * r, 0.52 * r), Part.HAIR)
     elif style == "curls":
         for angle in np.linspace(0.85 * np.pi, 2.15 * np.pi, 9):
-            middle = (x + 0.98 * r * np.cos(angle), y + 0.98 * r * np.sin(angle))
-            canvas.shape(ellipse(*middle, 0.36 * r, 0.36 * r), Part.HAIR)
+            middle = (x + 1.05 * r * np.cos(angle), y + 1.05 * r * np.sin(angle))
+            canvas.shape(ellipse(*middle, 0.42 * r, 0.42 * r), Part.HAIR)
 
 
 def _hair_front(canvas: Canvas, rng: np.random.Generator, f: Figure, style: str) -> None:
     """The fringe: a cap over the skull whose lower edge falls in strands."""
     x, y, r = f.x, f.y, f.head
-    arc = np.linspace(np.pi * 1.03, np.pi * 1.97, 12)
-    reach = np.full(12, 1.06)
+    arc = np.linspace(np.pi * 0.97, np.pi * 2.03, 14)
+    reach = np.full(14, 1.17)
     if style == "spikes":
-        arc = np.linspace(np.pi * 0.95, np.pi * 2.05, 17)
-        reach = np.where(np.arange(17) % 2 == 0, 1.02, rng.uniform(1.3, 1.45))
+        arc = np.linspace(np.pi * 0.92, np.pi * 2.08, 15)
+        reach = np.where(np.arange(15) % 2 == 0, 1.12, rng.uniform(1.4, 1.6))
     crown = [(x + k * r * np.cos(a), y + k * r * np.sin(a)) for a, k in zip(arc, reach, strict=True)]
-    strands = int(rng.integers(2, 5))
-    depth = rng.uniform(0.15, 0.4)
+    strands = int(rng.integers(2, 4))
+    depth = rng.uniform(0.02, 0.25)
     fringe = []
     for step in range(2 * strands + 1):
-        along = 0.92 - 1.84 * step / (2 * strands)
-        fringe.append((x + along * r, y - (0.62 if step % 2 else depth) * r * (0.35 if abs(along) > 0.9 else 1)))
+        along = 0.95 - 1.9 * step / (2 * strands)
+        fringe.append((x + along * r, y + (0.12 if abs(along) > 0.9 else -0.5 if step % 2 else -depth) * r))
     canvas.shape(np.array([*crown, *fringe]), Part.HAIR)
 
 
@@ -219,10 +219,10 @@ def _accessory(canvas: Canvas, rng: np.random.Generator, f: Figure, kind: str) -
             )
     elif kind == "cap":
         arc = np.linspace(np.pi, 2 * np.pi, 14)
-        dome = [(x + 1.12 * r * np.cos(a), y - 0.42 * r + 0.82 * r * np.sin(a)) for a in arc]
+        dome = [(x + 1.0 * r * np.cos(a), y - 0.72 * r + 0.72 * r * np.sin(a)) for a in arc]
         canvas.shape(np.array(dome), Part.ACCESSORY)
         canvas.shape(
-            limb((x + side * 0.3 * r, y - 0.42 * r), (x + side * 1.4 * r, y - 0.38 * r), 0.2 * r), Part.ACCESSORY
+            limb((x + side * 0.2 * r, y - 0.72 * r), (x + side * 1.3 * r, y - 0.68 * r), 0.22 * r), Part.ACCESSORY
         )
     elif kind == "scarf":
         canvas.shape(limb((x - 0.5 * r, f.chest[1]), (x + 0.5 * r, f.chest[1]), 0.075), Part.ACCESSORY)
@@ -231,8 +231,8 @@ def _accessory(canvas: Canvas, rng: np.random.Generator, f: Figure, kind: str) -
         )
     elif kind == "band":
         arc = np.linspace(1.1 * np.pi, 1.9 * np.pi, 12)
-        outer = [(x + 1.1 * r * np.cos(a), y + 1.1 * r * np.sin(a)) for a in arc]
-        inner = [(x + 0.88 * r * np.cos(a), y + 0.82 * r * np.sin(a)) for a in arc[::-1]]
+        outer = [(x + 1.18 * r * np.cos(a), y + 1.18 * r * np.sin(a)) for a in arc]
+        inner = [(x + 1.02 * r * np.cos(a), y + 0.94 * r * np.sin(a)) for a in arc[::-1]]
         canvas.shape(np.array(outer + inner), Part.ACCESSORY)
     elif kind == "flower":
         fx, fy = x + side * 0.68 * r, y - 0.62 * r

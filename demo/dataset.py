@@ -34,6 +34,7 @@ class Pools:
         shades: [N, 256, 256] bool.
         backdrops: [M, 256, 256] uint8 part numbers; number m has kind m % 7, so that kinds repeat in order.
         shares: [N, 11, 8, 8], how much of each cell the character's ten sorts of parts and the background take.
+        fine_shares: [N, 11, 16, 16], the same on the latent's grid.
         slots: [M, 24, 4, 4], how much of each cell the background's part numbers take.
     """
 
@@ -41,6 +42,7 @@ class Pools:
     shades: Tensor
     backdrops: Tensor
     shares: Tensor
+    fine_shares: Tensor
     slots: Tensor
 
     def layout(self, rng: np.random.Generator, kind: int) -> int:
@@ -55,11 +57,13 @@ def build_pools(figures: int, backdrops: int) -> Pools:
     canvases = [draw_character(seed, size) for seed in range(figures)]
     ids = torch.from_numpy(np.stack([canvas.ids for canvas in canvases]))
     scenery = torch.from_numpy(np.stack([draw_background(kinds[m % len(kinds)], m, size) for m in range(backdrops)]))
+    fine = _shares(ids, [*range(Part.HAIR, Part.LINE + 1), 0], 16)
     return Pools(
         ids,
         torch.from_numpy(np.stack([canvas.shade for canvas in canvases])),
         scenery,
-        _shares(ids, [*range(Part.HAIR, Part.LINE + 1), 0], 8),
+        F.avg_pool2d(fine, 2),
+        fine,
         _shares(scenery, list(range(BACKGROUND_SLOTS)), 4),
     )
 

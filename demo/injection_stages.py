@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model import CHANNELS, Conditions, DemoModel
+from model import CHANNELS, OUTPUT_BLOCKS, Conditions, DemoModel
 from stages import COLOURS, v_loss
 
 PROBED = range(3, 12)
@@ -52,14 +52,19 @@ class BackgroundStage(nn.Module):
 
 
 class StyleStage(nn.Module):
-    """Stage 5: style encoder and style modulation; all else is kept as it is."""
+    """Stage 5: style encoder and style modulation, together with the UNet; the other encoders are kept as they are.
+
+    Half of the rows have no style, so that nothing learned before is lost. The style encoder also answers, through a
+    throw-away layer, how the reference is inked and shaded.
+    """
 
     def __init__(self, model: DemoModel) -> None:
         super().__init__()
         self.model = model
+        self.probe = nn.Linear(OUTPUT_BLOCKS * 2 * CHANNELS, 4)
 
     def forward(self, batch: tuple[Tensor, ...], x: Tensor, v: Tensor) -> Tensor:
-        *common, latent, sizes, style_latent, style_sizes = batch
+        *common, latent, sizes, style_latent, style_sizes, style_on, style_answers = batch
         lines, mask, references, behind, split, keep, timesteps, inject, strength = common
         model = self.model
         with torch.no_grad():
@@ -67,6 +72,8 @@ class StyleStage(nn.Module):
             features = [strength[:, None, None] * f for f in model.background(latent, back, sizes)]
             hints = [hint.repeat_interleave(COLOURS, dim=0) for hint in model.sketch(lines)]
         style = model.style(style_latent, front, style_sizes)
+        told = self.probe(torch.cat([part.flatten(1) for part in style], dim=1)).float()
         context = torch.cat([front, back], dim=1) * keep[:, None, None]
-        given = Conditions(context, hints, mask, split, inject, features, style)
-        return v_loss(model.denoise(x, timesteps, given)[0], v, mask)
+        given = Conditions(context, hints, mask, split, inject, features, style, style_on)
+        predicted = model.denoise(x, timesteps, given)[0]
+        return v_loss(predicted, v, mask) + 0.1 * (told - style_answers).square().mean()

@@ -75,6 +75,7 @@ class Conditions:
         inject: [B] in {0, 1}, rows with background injection and split LoRA; None for none at all.
         features: the background encoder's outputs, one an output block.
         style: the style encoder's outputs, one an output block.
+        style_on: [B] in {0, 1}, rows that they modulate; None for all.
     """
 
     context: Tensor
@@ -84,6 +85,7 @@ class Conditions:
     inject: Tensor | None = None
     features: Sequence[Tensor] | None = None
     style: Sequence[Tensor] | None = None
+    style_on: Tensor | None = None
 
 
 def _encoder(style: bool) -> LatentEncoder:
@@ -138,7 +140,7 @@ class DemoModel(nn.Module):
         attention = SplitAttention(self, given, regions)
         options = {"patches": {"attn2_patch": [attention.keep]}, "patches_replace": {"attn2": attention.replacements()}}
         embedding = self.unet.time_embed(timestep_embedding(timesteps, CHANNELS))
-        modulations = self.modulation(given.style, embedding) if given.style is not None else None
+        modulations = self._modulations(given, embedding) if given.style is not None else None
         h, skips, injected = x, [], []
         for number, (block, hint) in enumerate(
             zip(self.unet.input_blocks, deepest_first(given.hints)[::-1], strict=True)
@@ -159,6 +161,13 @@ class DemoModel(nn.Module):
             if modulations is not None:
                 h = modulate(h, *modulations[number])
         return self.unet.out(h), injected
+
+    def _modulations(self, given: Conditions, embedding: Tensor) -> list[tuple[Tensor, Tensor]]:
+        modulations = self.modulation(given.style, embedding)
+        if given.style_on is None:
+            return modulations
+        on = given.style_on[:, None, None, None]
+        return [(scale * on, shift * on) for scale, shift in modulations]
 
     def _inject(self, number: int, skip: Tensor, given: Conditions, regions: Regions) -> tuple[Tensor, Tensor]:
         """Return the skip with its background positions injected, and the injection at all positions."""

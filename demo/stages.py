@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from backgrounds import KINDS
 from dataset import PALETTES, Pools, compose, line_maps, masks, render, table
 from drawing import BACKGROUND_SLOTS, Part
-from model import TOWER_SIZE, Conditions, DemoModel
-from palettes import NEUTRAL, Style, random_style
+from model import CHANNELS, CONTEXT, TOWER_SIZE, Conditions, DemoModel
+from palettes import INKS, NEUTRAL, Style, random_style
 
 FIGURES, COLOURS = 6, 4
 ROWS = FIGURES * COLOURS
@@ -46,16 +46,20 @@ class Target:
 
 
 def draw_targets(pools: Pools, figures: int, seed: int, styled: bool = False) -> list[Target]:
-    """Return `COLOURS` targets for each of the first `figures` characters, in their order."""
+    """Return `COLOURS` targets for each of the first `figures` characters, in their order.
+
+    With `styled`, all but one of each character's are inked and shaded in some style.
+    """
     rng = np.random.default_rng([seed, 77])
     targets = []
     for figure in range(figures):
-        for _ in range(COLOURS):
+        for number in range(COLOURS):
+            inked = styled and number > 0
             kind = int(rng.integers(len(KINDS)))
             palette, backdrop_palette, style = rng.integers(PALETTES, size=3).tolist()
             layout = pools.layout(rng, kind)
             targets.append(
-                Target(figure, palette, kind, layout, backdrop_palette, random_style(style) if styled else NEUTRAL)
+                Target(figure, palette, kind, layout, backdrop_palette, random_style(style) if inked else NEUTRAL)
             )
     return targets
 
@@ -77,6 +81,11 @@ def paint_backdrops(pools: Pools, scenes: list[Target]) -> Tensor:
 def for_tower(pictures: Tensor) -> Tensor:
     """Normalise pictures in [-1, 1] as the image tower takes them."""
     return normalise_for_clip(pictures.movedim(1, -1) / 2 + 0.5, TOWER_SIZE)
+
+
+def style_numbers(style: Style) -> list[float]:
+    """Return the ink's three colours in [-1, 1] and twice the shading."""
+    return [*(channel / 127.5 - 1 for channel in INKS[style.ink]), 2 * style.shading]
 
 
 def random_sizes(rng: np.random.Generator, rows: int) -> Tensor:
@@ -129,17 +138,37 @@ def dense_answers(pools: Pools, scenes: list[Target], pictures: Tensor, alone: T
 
 
 ANSWERS = 11 + 3 + 3 * len(PARTS) + 48
+DRAWING_ANSWERS = 11
+
+
+class Heads(nn.Module):
+    """Throw-away layers through which the image tower and the sketch encoder answer what they see."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.picture = nn.Linear(CONTEXT, ANSWERS)
+        self.drawing = nn.Conv2d(5 * CHANNELS, DRAWING_ANSWERS, 1)
+
+    def picture_error(self, tokens: Tensor, answers: Tensor) -> Tensor:
+        """Mean squared error of tokens [B, 64, D] about `dense_answers`."""
+        return (self.picture(tokens).float() - answers).square().mean()
+
+    def drawing_error(self, hints: list[Tensor], shares: Tensor) -> Tensor:
+        """Cross entropy of hints about which parts [B, 11, 16, 16] each place of the latent shows."""
+        stacked = torch.cat([F.interpolate(hint, size=shares.shape[-2:], mode="bilinear") for hint in hints], dim=1)
+        return F.cross_entropy(self.drawing(stacked).float(), shares)
 
 
 class TowerStage(nn.Module):
-    """Stage 2: the image tower alone, every token answering through a throw-away linear layer."""
+    """Stage 2: image tower and sketch encoder alone: each tells, everywhere, what it sees."""
 
-    def __init__(self, model: DemoModel, head: nn.Module) -> None:
+    def __init__(self, model: DemoModel, heads: Heads) -> None:
         super().__init__()
-        self.tower, self.head = model.tower, head
+        self.tower, self.sketch, self.heads = model.tower, model.sketch, heads
 
-    def forward(self, pictures: Tensor, answers: Tensor) -> Tensor:
-        return (self.head(self.tower(pictures)).float() - answers).square().mean()
+    def forward(self, pictures: Tensor, answers: Tensor, lines: Tensor, shares: Tensor) -> Tensor:
+        seen = self.heads.picture_error(self.tower(pictures), answers)
+        return seen + 0.3 * self.heads.drawing_error(self.sketch(lines), shares)
 
 
 def random_scenes(pools: Pools, rng: np.random.Generator, count: int) -> list[Target]:
@@ -154,12 +183,18 @@ def random_scenes(pools: Pools, rng: np.random.Generator, count: int) -> list[Ta
     return scenes
 
 
-def tower_batch(pools: Pools, rng: np.random.Generator, count: int = 48) -> tuple[Tensor, Tensor]:
-    """Return pictures for the tower and the answers: a quarter are backgrounds alone."""
+def tower_batch(pools: Pools, rng: np.random.Generator, count: int = 48) -> tuple[Tensor, ...]:
+    """Return pictures for the tower and the answers, a quarter backgrounds alone; drawings and theirs."""
     scenes = random_scenes(pools, rng, count)
     alone = torch.arange(count) < count // 4
     pictures = torch.where(alone[:, None, None, None], paint_backdrops(pools, scenes), paint(pools, scenes))
-    return for_tower(pictures), dense_answers(pools, scenes, pictures, alone)
+    drawn = rng.integers(len(pools.figures), size=12)
+    return (
+        for_tower(pictures),
+        dense_answers(pools, scenes, pictures, alone),
+        line_maps(pools.figures[drawn]),
+        pools.fine_shares[drawn],
+    )
 
 
 @dataclass
@@ -179,6 +214,9 @@ class Batch:
     reference_pictures: Tensor
     inject: Tensor
     strength: Tensor
+    shares: Tensor
+    style_on: Tensor
+    style_answers: Tensor
 
 
 def diffusion_batch(
@@ -195,16 +233,19 @@ def diffusion_batch(
     rows see any background in the reference, and the target's own colours in the background picture, half of the time
     in its very layout. Rows with injection always see the very layout. Some are bleached: with white holes where
     characters stood. Some split rows have an injection of strength 0.
+
+    With `styled`, references have the target's style where `style_on` is 1 and any style elsewhere.
     """
     figures = np.repeat(rng.integers(len(targets) // COLOURS, size=FIGURES), COLOURS)
     chosen = [int(f) * COLOURS + i % COLOURS for i, f in enumerate(figures)]
     rows = [targets[i] for i in chosen]
     role = rng.choice(3, size=ROWS, p=[0.25, 0.25, 0.5] if injection else [0.45, 0.55, 0.0])
     references, behind, holes = [], [], torch.zeros(ROWS, 1, 128, 128)
+    style_on = np.array([styled and (row.style != NEUTRAL or rng.random() < 0.4) for row in rows])
     for i, target in enumerate(rows):
         (other,) = random_scenes(pools, rng, 1)
         near = pools.layout(rng, target.kind)
-        style = target.style if styled else other.style
+        style = target.style if style_on[i] else other.style
         if role[i] == 0:
             references.append(Target(other.figure, target.palette, target.kind, near, target.backdrop_palette, style))
         else:
@@ -238,22 +279,26 @@ def diffusion_batch(
         reference_pictures=reference_pictures,
         inject=torch.from_numpy(inject).float(),
         strength=torch.from_numpy(role == 2).float(),
+        shares=pools.fine_shares[figures[::COLOURS]],
+        style_on=torch.from_numpy(style_on).float(),
+        style_answers=torch.tensor([style_numbers(reference.style) for reference in references]),
     )
 
 
 class BaseStage(nn.Module):
     """Stage 3: image tower, sketch encoder and UNet together."""
 
-    def __init__(self, model: DemoModel, head: nn.Module) -> None:
+    def __init__(self, model: DemoModel, heads: Heads) -> None:
         super().__init__()
-        self.model, self.head = model, head
+        self.model, self.heads = model, heads
 
     def forward(self, batch: tuple[Tensor, ...], x: Tensor, v: Tensor) -> Tensor:
-        lines, mask, references, behind, split, keep, timesteps, answers = batch
+        lines, mask, references, behind, split, keep, timesteps, answers, shares = batch
         tokens = self.model.tower(torch.cat([references, behind]))
         front, back = tokens.chunk(2)
-        dense = (self.head(front).float() - answers).square().mean()
+        seen = self.model.sketch(lines)
+        dense = self.heads.picture_error(front, answers) + 0.2 * self.heads.drawing_error(seen, shares)
         context = torch.cat([front, back], dim=1) * keep[:, None, None]
-        hints = [hint.repeat_interleave(COLOURS, dim=0) for hint in self.model.sketch(lines)]
+        hints = [hint.repeat_interleave(COLOURS, dim=0) for hint in seen]
         given = Conditions(context, hints, mask, split)
         return v_loss(self.model.denoise(x, timesteps, given)[0], v, mask) + 0.5 * dense

@@ -1,7 +1,8 @@
 """Train the demonstration model from nothing: python demo/train.py
 
-Stages, each resumable (run the same command again): vae, tower, base, background, style, decoder; after each the
-checkpoint file is written. States, losses.json and losses.png go to demo/.state. README.md says what each stage learns.
+Stages, each resumable (run the same command again): vae, tower, base, background, style, decoder. States, losses.json,
+losses.png and, after each stage, the checkpoint so far go to demo/.state; the end replaces the shipped file. README.md
+says what each stage learns.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import argparse
 import dataclasses
 import itertools
 import logging
+import shutil
 
 import numpy as np
 import torch
@@ -23,26 +25,26 @@ STATE = DEMO / ".state"
 CHECKPOINT = DEMO / "colorize-demo.safetensors"
 
 RECIPES = {
-    "vae": Recipe(steps=760, rate=1.3e-3, seed=1, warmup=100, decay=0.99),
-    "tower": Recipe(steps=500, rate=1.5e-3, seed=2, decay=0.98),
-    "base": Recipe(steps=900, rate=1.3e-3, seed=3, decay=0.995),
-    "background": Recipe(steps=580, rate=1.0e-3, seed=4, decay=0.99),
-    "style": Recipe(steps=110, rate=1.5e-3, seed=5, decay=0.98),
-    "decoder": Recipe(steps=80, rate=1.0e-3, seed=6, decay=0.98),
+    "vae": Recipe(steps=1300, rate=1.3e-3, seed=1, warmup=100, decay=0.99),
+    "tower": Recipe(steps=600, rate=1.5e-3, seed=2, decay=0.98),
+    "base": Recipe(steps=1600, rate=1.3e-3, seed=3, decay=0.995),
+    "background": Recipe(steps=800, rate=1.0e-3, seed=4, decay=0.99),
+    "style": Recipe(steps=350, rate=1.0e-3, seed=5, decay=0.99),
+    "decoder": Recipe(steps=300, rate=1.0e-3, seed=6, decay=0.98),
 }
 
-FIGURES, STYLED_FIGURES, BACKDROPS = 1100, 300, 3500
+FIGURES, STYLED_FIGURES, BACKDROPS = 1400, 700, 3500
 """Characters, those of the last stage, and backgrounds in training."""
 
 
 class Trainer:
     """The model with its autoencoder, and what each stage needs of both."""
 
-    def __init__(self, eager: bool) -> None:
+    def __init__(self, compiled: bool) -> None:
         import autoencoder
         from dataset import build_pools
 
-        self.compiled = not eager
+        self.compiled = compiled
         torch.manual_seed(0)
         self.pools = build_pools(FIGURES, BACKDROPS)
         self.vae = autoencoder.build()
@@ -50,7 +52,7 @@ class Trainer:
     def vae_stage(self) -> None:
         import autoencoder
         from model import DemoModel
-        from stages import ANSWERS
+        from stages import Heads
 
         autoencoder.train_autoencoder(self.vae, self.pools, RECIPES["vae"], STATE, self.compiled)
         self.vae.requires_grad_(False)
@@ -58,13 +60,13 @@ class Trainer:
             self.vae.encoder.compile(dynamic=False)
         torch.manual_seed(1)
         self.model = DemoModel()
-        self.head = nn.Linear(self.model.tower.proj.shape[1], ANSWERS)
+        self.heads = Heads()
 
     def _call(self, module: nn.Module):
         forward = torch.compile(module, dynamic=False) if self.compiled else module
 
         def call(*tensors) -> Tensor:
-            with torch.autocast("cpu", torch.bfloat16, enabled=self.compiled):
+            with torch.autocast("cpu", torch.bfloat16):
                 return forward(*tensors)
 
         return call
@@ -72,7 +74,7 @@ class Trainer:
     def tower_stage(self) -> None:
         from stages import TowerStage, tower_batch
 
-        stage = TowerStage(self.model, self.head)
+        stage = TowerStage(self.model, self.heads)
         call = self._call(stage)
         train(
             "tower",
@@ -86,7 +88,7 @@ class Trainer:
     def _encode(self, pictures: Tensor) -> Tensor:
         from autoencoder import encode
 
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.compiled):
+        with torch.autocast("cpu", torch.bfloat16):
             return encode(self.vae, pictures)
 
     def _targets(self, name: str, figures: int, seed: int, styled: bool) -> tuple[list, Tensor]:
@@ -106,17 +108,16 @@ class Trainer:
         from stages import SCHEDULE, BaseStage, diffusion_batch
 
         targets, latents = self._targets("base", FIGURES, 3, styled=False)
-        stage = BaseStage(self.model, self.head)
+        stage = BaseStage(self.model, self.heads)
         call = self._call(stage)
 
         def loss(rng: np.random.Generator, step: int) -> Tensor:
             b = diffusion_batch(self.pools, targets, latents, rng, injection=False)
             x, v = SCHEDULE.noised(b.latents, b.timesteps)
-            return call(
-                (b.lines, b.mask, b.references, b.behind, b.split, b.keep, b.timesteps, b.reference_answers), x, v
-            )
+            common = (b.lines, b.mask, b.references, b.behind, b.split, b.keep, b.timesteps)
+            return call((*common, b.reference_answers, b.shares), x, v)
 
-        parts = (self.model.unet, self.model.sketch, self.model.tower, self.head)
+        parts = (self.model.unet, self.model.sketch, self.model.tower, self.heads)
         parameters = itertools.chain.from_iterable(part.parameters() for part in parts)
         train("base", stage, parameters, loss, RECIPES["base"], STATE)
 
@@ -158,7 +159,8 @@ class Trainer:
         model = self.model
         start_from_unet(model.style, model.unet)
         model.requires_grad_(False)
-        for part in (model.style, model.modulation):
+        learning = (model.style, model.modulation, model.unet, model.injection, model.lora)
+        for part in learning:
             part.requires_grad_(True)
         stage = StyleStage(model)
         call = self._call(stage)
@@ -168,9 +170,11 @@ class Trainer:
             x, v = SCHEDULE.noised(b.latents, b.timesteps)
             latent, style_latent = self._encode(torch.cat([b.behind_pictures, b.reference_pictures])).chunk(2)
             common = (b.lines, b.mask, b.references, b.behind, b.split, b.keep, b.timesteps, b.inject, b.strength)
-            return call((*common, latent, random_sizes(rng, ROWS), style_latent, random_sizes(rng, ROWS)), x, v)
+            sizes, style_sizes = random_sizes(rng, ROWS), random_sizes(rng, ROWS)
+            return call((*common, latent, sizes, style_latent, style_sizes, b.style_on, b.style_answers), x, v)
 
-        parameters = itertools.chain(model.style.parameters(), model.modulation.parameters())
+        parts = (*learning, stage.probe)
+        parameters = itertools.chain.from_iterable(part.parameters() for part in parts)
         train("style", stage, parameters, loss, RECIPES["style"], STATE)
 
     def decoder_stage(self) -> None:
@@ -194,26 +198,29 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--until", default="decoder", choices=list(RECIPES), help="stop after this stage")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument(
-        "--eager", action="store_true", help="float32 without torch.compile: slower, no compiler needed"
-    )
+    parser.add_argument("--compile", action="store_true", help="compile every stage: pays off on many cores only")
     parser.add_argument("--short", type=float, default=1.0, help="share of each stage's steps, for a trial")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     import_comfyui("--use-pytorch-cross-attention")
     torch.set_num_threads(arguments.threads)
+    # On these small maps plain matrix products beat the fused attention, whose backward pass is slow in bfloat16.
+    torch.backends.cuda.enable_flash_sdp(False)
+    torch.backends.cuda.enable_mem_efficient_sdp(False)
     STATE.mkdir(exist_ok=True)
     for name, recipe in RECIPES.items():
         RECIPES[name] = dataclasses.replace(recipe, steps=max(2, round(recipe.steps * arguments.short)))
-    trainer = Trainer(arguments.eager)
+    trainer = Trainer(arguments.compile)
     import export
 
     for name in RECIPES:
         getattr(trainer, f"{name}_stage")()
-        export.write(trainer.model, trainer.vae, CHECKPOINT)
-        logging.info("wrote %s after stage %s, %.1f MB", CHECKPOINT, name, CHECKPOINT.stat().st_size / 1e6)
+        file = STATE / CHECKPOINT.name
+        export.write(trainer.model, trainer.vae, file)
+        logging.info("wrote %s after stage %s, %.1f MB", file, name, file.stat().st_size / 1e6)
         if name == arguments.until:
-            break
+            return
+    shutil.copy(file, CHECKPOINT)
 
 
 if __name__ == "__main__":
