@@ -13,8 +13,8 @@ COMFYUI = Path(os.environ.get("COMFYUI_PATH") or ROOT / ".host" / "ComfyUI").res
 
 def start_comfyui(*arguments: str) -> None:
     """Make ComfyUI's modules importable, with these command line arguments; call it before anything imports comfy."""
-    # This file's own folder would come first, and hide modules of ComfyUI.
-    sys.path[0] = str(COMFYUI)
+    # Before this file's own folder, which must not hide modules of ComfyUI.
+    sys.path.insert(0, str(COMFYUI))
     own, sys.argv = sys.argv, ["main.py", "--cpu", *arguments]
     importlib.import_module("comfy.options").enable_args_parsing()
     importlib.import_module("comfy.cli_args")

@@ -1,0 +1,174 @@
+"""All benchmarks of a step: operations, seconds, memory, encoders, and how they grow. Prints one page of Markdown.
+
+    .venv/bin/python benchmarks/run.py           # about ten minutes on one core; needs 12 GB of memory
+    .venv/bin/python benchmarks/run.py --short   # about a minute; seconds are those of the tiny layout
+    .venv/bin/python benchmarks/run.py --write   # and puts the page into benchmarks/README.md
+
+On a ComfyUI on the CPU (COMFYUI_PATH, or the one that `make setup` unpacked). Weights are made up.
+"""
+
+import argparse
+import datetime
+import gc
+import json
+import os
+import platform
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from host import start_comfyui
+
+start_comfyui("--fp32-unet", "--fp32-vae", "--fp32-text-enc", "--use-pytorch-cross-attention")
+
+import comfyui_version  # noqa: E402
+import torch  # noqa: E402
+from clock import clock, clock_table  # noqa: E402
+from encoders import encoders, load  # noqa: E402
+from memory import memory, resident  # noqa: E402
+from network import Case, Network  # noqa: E402
+from operations import growth, operations, teraflops  # noqa: E402
+from tables import Table  # noqa: E402
+from waiting import waiting  # noqa: E402
+
+README = Path(__file__).with_name("README.md")
+MARKS = ("<!-- run.py --write: from here -->", "<!-- to here -->")
+#: The goals are for this picture.
+GOAL = Case(size=768, background=0.5)
+
+
+def tables(short: bool, threads: int) -> list[Table]:
+    """Run everything."""
+    full = Network.without_memory("full")
+    sizes = (GOAL.size,) if short else (512, 768, 1024)
+    batches = ((768, 1),) if short else ((512, 1), (768, 1), (1024, 1), (768, 2), (768, 4))
+    found = [
+        operations(full, sizes, (GOAL.background,) if short else (0.25, 0.5, 0.75)),
+        growth(full, batches, (1, 4) if short else (1, 2, 3, 4)),
+        waiting(
+            full,
+            {
+                "everything": GOAL,
+                "plain reference attention and style": GOAL.but(characters=0, background=1.0),
+                "4 characters, batch of 2": GOAL.but(characters=4, batch=2),
+            },
+        ),
+        memory(Network.without_memory("full", torch.float16), memory_cases(short)),
+    ]
+    print(f"counted after {time.process_time():.0f} s", file=sys.stderr, flush=True)
+    steps = {GOAL.size: teraflops(full.plain(GOAL))}
+    clocked = clock_table(threads)
+    residents: Table | None = None
+    for layout in ("tiny",) if short else ("tiny", "full"):
+        with tempfile.TemporaryDirectory() as folder:
+            loaded, loading, size = load(layout, Path(folder))
+        side = 512 if layout == "full" else 128
+        once = encoders(sizes, steps, loaded, loading["checkpoint"], size, side)
+        network = Network.of_checkpoint(loaded)
+        del loaded  # and with it the encoders
+        gc.collect()
+        print(f"{layout}: encoded after {time.process_time():.0f} s", file=sys.stderr, flush=True)
+        uncounted = full if layout == "full" else Network.without_memory(layout)
+        for cases, rounds in clock_cases(layout, short):
+            clock(clocked, network, uncounted, layout, cases, rounds)
+            print(f"{layout}: {clocked.rows[-1]} after {time.process_time():.0f} s", file=sys.stderr, flush=True)
+        measured = resident(network, layout, [Case(256)])
+        if residents is None:
+            residents = measured
+        else:
+            residents.rows += measured.rows
+    assert residents is not None
+    return [*found, residents, once, clocked]
+
+
+def memory_cases(short: bool) -> list[Case]:
+    """What peak memory is computed for."""
+    if short:
+        return [GOAL]
+    by_size = [GOAL.but(size=size) for size in (512, 768, 1024)]
+    return [*by_size, *(GOAL.but(batch=batch) for batch in (2, 4)), GOAL.but(characters=4)]
+
+
+def clock_cases(layout: str, short: bool) -> list[tuple[dict[str, Case], int]]:
+    """What is timed, and in how many rounds."""
+    case = Case(size=256)
+    split, more = case.but(injection=False, style=False), case.but(characters=4)
+    if short:
+        return [({"split": split, "everything": case}, 3)]
+    if layout == "tiny":
+        return [
+            ({"split": split, "everything": case, "everything ": more}, 9),
+            ({"everything": case.but(batch=4)}, 5),
+            ({"everything": GOAL}, 5),
+        ]
+    return [
+        ({"split": split, "everything": case, "everything ": more}, 3),
+        ({"everything": case.but(batch=2)}, 2),
+        ({"everything": case.but(size=512)}, 2),
+        ({"everything": GOAL}, 2),
+    ]
+
+
+def goals(found: list[Table]) -> Table:
+    """Put what was reached beside the goals."""
+    table = Table(
+        "goals",
+        "Goals",
+        f"At {GOAL.size}² with half of the picture background, everything on; processor time against operations over "
+        "all rows at full widths.",
+        {"goal": "{}", "limit": "{:.3f}", "reached": "{:.3f}", "met": "{}"},
+    )
+    records = {part.name: part.records() for part in found}
+
+    def goal(name: str, limit: float, reached: float | None) -> None:
+        table.add(name, limit, reached, None if reached is None else "yes" if reached <= limit else "no")
+
+    [step] = [r for r in records["operations"] if (r["size"], r["background"]) == (GOAL.size, GOAL.background)]
+    [peak] = [r for r in records["memory"] if (r["size"], r["batch"], r["characters"]) == (GOAL.size, GOAL.batch, 1)]
+    full = [1 + r["against operations"] for r in records["clock"] if r["widths"] == "full"]
+    goal("operations of split, against the plain UNet", 1.005, step["split"])
+    goal("operations of split, injection and style, against the plain UNet", 1.12, step["+ style"])
+    goal("processor time's ratio, against the operations' ratio", 1.05, max(full, default=None))
+    goal("operations inside a step that wait for the device", 0, max(r["of these waiting"] for r in records["waiting"]))
+    goal("extra peak memory of a run at float16, against the plain run's", 0.25, peak["extra share"])
+    return table
+
+
+def machine(threads: int) -> str:
+    """Say when and where this was measured."""
+    info, model = Path("/proc/cpuinfo"), platform.processor() or platform.machine()
+    if info.exists():
+        names = [line.partition(":")[2].strip() for line in info.read_text().splitlines() if "model name" in line]
+        model = names[0] if names else model
+    return (
+        f"{datetime.date.today():%d %B %Y}, {threads} of {os.cpu_count()} cores of an {model}, CPU only; "
+        f"ComfyUI {comfyui_version.__version__}, PyTorch {torch.__version__}."
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--short", action="store_true", help="about a minute, with the tiny layout")
+    parser.add_argument("--threads", type=int, default=1, help="of PyTorch (1)")
+    parser.add_argument("--json", type=Path, help="write all values to this file, too")
+    parser.add_argument("--write", action="store_true", help="put the page into benchmarks/README.md")
+    options = parser.parse_args()
+    if options.short and options.write:
+        parser.error("--write is for the long run: the README does not tell of a short one.")
+    torch.set_num_threads(options.threads)
+    found = tables(options.short, options.threads)
+    found.insert(0, goals(found))
+    taken = f"The run took {time.process_time() / 60:.1f} minutes of processor time."
+    page = "\n\n".join([f"{machine(options.threads)} {taken}", *(table.markdown() for table in found)])
+    print(page)
+    if options.json:
+        options.json.write_text(json.dumps({table.name: table.records() for table in found}, indent=1))
+    if options.write:
+        before, _, rest = README.read_text().partition(MARKS[0])
+        after = rest.partition(MARKS[1])[2]
+        README.write_text(f"{before}{MARKS[0]}\n\n{page}\n\n{MARKS[1]}{after}")
+
+
+if __name__ == "__main__":
+    main()

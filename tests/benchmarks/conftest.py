@@ -1,0 +1,51 @@
+"""The short benchmarks, run once by their command; what they watch with; and the studio of tests/graph."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+def _module(path: Path, name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+studio = _module(ROOT / "tests" / "graph" / "conftest.py", "graph_fixtures").studio
+
+
+@pytest.fixture(scope="session")
+def watches() -> ModuleType:
+    """The module benchmarks/watches.py."""
+    return _module(ROOT / "benchmarks" / "watches.py", "benchmark_watches")
+
+
+@dataclass
+class ShortRun:
+    """What `benchmarks/run.py --short` gave: the page, and the rows of each table by its name."""
+
+    page: str
+    tables: dict[str, list[dict[str, Any]]]
+
+
+@pytest.fixture(scope="session")
+def short_run(comfyui_path: Path, tmp_path_factory: pytest.TempPathFactory) -> ShortRun:
+    """Run the benchmarks' short version in a process of its own, for they start a ComfyUI with their own arguments."""
+    values = tmp_path_factory.mktemp("benchmarks") / "values.json"
+    command = [sys.executable, str(ROOT / "benchmarks" / "run.py"), "--short", "--json", str(values)]
+    environment = {**os.environ, "COMFYUI_PATH": str(comfyui_path)}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    return ShortRun(done.stdout, json.loads(values.read_text()))
