@@ -98,7 +98,7 @@ Others go the same way: RescaleCFG, SAG, HyperTile, ToMe, Deep Shrink.
 
 def mix_lora(object_info: dict[str, Any]) -> dict[str, Any]:
     """A LoRA before Apply Colorization."""
-    page = Page(object_info, LORA, 420)
+    page = Page(object_info, LORA, 340)
     group = page.sheet.group("A LoRA", 0, page.models.bottom + 40, 420, MODELS)
     lora = group.node("LoraLoaderModelOnly", colour="choose", model=page.model, lora_name=LORA_FILE)
     page.model = lora[0]
@@ -108,7 +108,7 @@ def mix_lora(object_info: dict[str, Any]) -> dict[str, Any]:
 
 def mix_controlnet(object_info: dict[str, Any]) -> dict[str, Any]:
     """A ControlNet before the sketch encoder's, a T2I adapter behind it."""
-    page = Page(object_info, CONTROLNET, 420)
+    page = Page(object_info, CONTROLNET, 380)
     group = page.sheet.group("ControlNets", 0, page.models.bottom + 40, 420, MODELS)
     depth_net = group.node("ControlNetLoader", "Depth ControlNet", colour="choose", control_net_name=CONTROL_FILE)
     adapter = group.node("ControlNetLoader", "T2I Adapter", colour="choose", control_net_name=ADAPTER_FILE)
@@ -185,7 +185,7 @@ def upscale_and_refine(object_info: dict[str, Any]) -> dict[str, Any]:
 
 def mix_model_patches(object_info: dict[str, Any]) -> dict[str, Any]:
     """FreeU, perturbed attention and compilation behind Apply Colorization."""
-    page = Page(object_info, PATCHES, 360)
+    page = Page(object_info, PATCHES, 340)
     carrier = page.drawing_and_reference()
     group = page.sheet.group("4 · Colour", 1260, 0, 380, SAMPLING)
     model, positive, negative = page.applied(group, carrier)
