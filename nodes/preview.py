@@ -22,10 +22,10 @@ class ColorizePreviewRegions(io.ComfyNode):
                 io.Image.Input("image", tooltip="The line map or the drawing; stretched to the output's size."),
                 io.Mask.Input("mask", tooltip="The sketch mask that Apply Colorization gets, 1 on the character."),
                 io.Int.Input(
-                    "width", default=768, min=64, max=16384, step=8, tooltip="Width of the output, as the latent's."
+                    "width", default=768, min=8, max=16384, step=8, tooltip="Width of the output, as the latent's."
                 ),
                 io.Int.Input(
-                    "height", default=768, min=64, max=16384, step=8, tooltip="Height of the output, as the latent's."
+                    "height", default=768, min=8, max=16384, step=8, tooltip="Height of the output, as the latent's."
                 ),
                 io.Float.Input(
                     "threshold",

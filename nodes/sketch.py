@@ -26,7 +26,7 @@ class ColorizePrepareSketch(io.ComfyNode):
                 io.Int.Input(
                     "width",
                     default=768,
-                    min=64,
+                    min=8,
                     max=16384,
                     step=8,
                     tooltip="Width of the result in pixels: the same as the latent's.",
@@ -34,7 +34,7 @@ class ColorizePrepareSketch(io.ComfyNode):
                 io.Int.Input(
                     "height",
                     default=768,
-                    min=64,
+                    min=8,
                     max=16384,
                     step=8,
                     tooltip="Height of the result in pixels: the same as the latent's.",
