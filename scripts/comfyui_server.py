@@ -8,14 +8,16 @@ Example:
 """
 
 import asyncio
+import http.client
 import json
+import os
 import socket
 import struct
 import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -67,10 +69,16 @@ class Server:
         base_directory: its models, input, output and custom_nodes (see make_base_directory); its log goes there too.
         arguments: further command line arguments.
         python: interpreter; this process's own unless given.
+        environment: variables beside those of this process.
     """
 
     def __init__(
-        self, comfyui: Path, base_directory: Path, arguments: list[str], python: str | Path = sys.executable
+        self,
+        comfyui: Path,
+        base_directory: Path,
+        arguments: list[str],
+        python: str | Path = sys.executable,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.base_directory = base_directory
         self.port = free_port()
@@ -79,6 +87,7 @@ class Server:
         self._client_id = uuid.uuid4().hex
         self._process: subprocess.Popen[bytes] | None = None
         self._comfyui = comfyui
+        self._environment = {**os.environ, **(environment or {})}
         self._command = [str(python), str(comfyui / "main.py"), "--port", str(self.port), "--disable-auto-launch"]
         self._command += ["--base-directory", str(base_directory), "--database-url", "sqlite:///:memory:"]
         self._command += ["--disable-api-nodes", *arguments]
@@ -86,7 +95,12 @@ class Server:
     def __enter__(self) -> "Server":
         with self.log_file.open("wb") as log:
             self._process = subprocess.Popen(
-                self._command, cwd=self._comfyui, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+                self._command,
+                cwd=self._comfyui,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
             )
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
@@ -109,6 +123,12 @@ class Server:
                 self._process.kill()
                 self._process.wait()
 
+    @property
+    def process_id(self) -> int:
+        """The server's process, while it runs."""
+        assert self._process
+        return self._process.pid
+
     def log_tail(self) -> str:
         """Return the last lines of the server's log."""
         lines = self.log_file.read_text(errors="replace").splitlines()
@@ -117,6 +137,17 @@ class Server:
     def get(self, path: str) -> Any:
         """Return the JSON that a GET of this path answers."""
         return asyncio.run(self._get(path, as_json=True))
+
+    def post(self, path: str, data: dict[str, Any] | None = None) -> None:
+        """POST JSON to this path; may be called while a prompt is followed."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        try:
+            connection.request("POST", path, json.dumps(data or {}), {"Content-Type": "application/json"})
+            status = connection.getresponse().status
+        finally:
+            connection.close()
+        if status != 200:
+            raise self._error(f"ComfyUI answered {status} to {path}")
 
     def upload_image(self, path: Path, name: str | None = None) -> str:
         """Put a picture into the input folder; return the name that LoadImage knows it by."""
@@ -147,7 +178,14 @@ class Server:
             on_step: called with (node id, steps done, steps in all) as nodes report progress.
             on_preview: called with a picture file for each preview that the server sends while it samples.
         """
-        return asyncio.run(self._run(prompt, on_step, on_preview))
+        (run,) = asyncio.run(self._run([prompt], on_step, on_preview))
+        if isinstance(run, ServerError):
+            raise run
+        return run
+
+    def run_all(self, prompts: list[Prompt]) -> list["Run | ServerError"]:
+        """Queue prompts all at once and wait for their ends; an error stands for a prompt that failed."""
+        return asyncio.run(self._run(prompts, None, None))
 
     def fetch_images(self, run: Run) -> list[bytes]:
         """Return the picture files that the run has saved, in the order of the node ids."""
@@ -166,23 +204,33 @@ class Server:
 
     async def _run(
         self,
-        prompt: Prompt,
+        prompts: list[Prompt],
         on_step: Callable[[str, int, int], None] | None,
         on_preview: Callable[[bytes], None] | None,
-    ) -> Run:
+    ) -> list["Run | ServerError"]:
+        runs: list[Run | ServerError] = []
         async with (
             aiohttp.ClientSession() as session,
             session.ws_connect(f"{self.url}/ws?clientId={self._client_id}", max_msg_size=0) as events,
         ):
-            request = {"prompt": prompt, "client_id": self._client_id}
-            async with session.post(f"{self.url}/prompt", json=request) as answer:
-                if answer.status != 200:
-                    raise ServerError(f"ComfyUI refused the prompt: {await answer.text()}")
-                run = Run((await answer.json())["prompt_id"])
-            await self._follow(events, run, on_step, on_preview)
-        history = await self._get(f"/history/{run.prompt_id}", as_json=True)
-        run.outputs = history[run.prompt_id]["outputs"]
-        return run
+            queued = [await self._queue(session, prompt) for prompt in prompts]
+            for run in queued:
+                try:
+                    await self._follow(events, run, on_step, on_preview)
+                except ServerError as error:
+                    runs.append(error)
+                    continue
+                history = await self._get(f"/history/{run.prompt_id}", as_json=True)
+                run.outputs = history[run.prompt_id]["outputs"]
+                runs.append(run)
+        return runs
+
+    async def _queue(self, session: aiohttp.ClientSession, prompt: Prompt) -> Run:
+        request = {"prompt": prompt, "client_id": self._client_id}
+        async with session.post(f"{self.url}/prompt", json=request) as answer:
+            if answer.status != 200:
+                raise ServerError(f"ComfyUI refused the prompt: {await answer.text()}")
+            return Run((await answer.json())["prompt_id"])
 
     async def _follow(
         self,
