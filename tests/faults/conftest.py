@@ -108,7 +108,9 @@ class Faults:
             work()
         return trace
 
-    def break_off(self, work: Callable[[], Any], press_at: int | None = None, kind: type | None = None) -> Any:
+    def break_off(
+        self, work: Callable[[], Any], press_at: int | None = None, kind: type[BaseException] | None = None
+    ) -> Any:
         """Do the work, which must end in an error; return the trace, with no reference to the error.
 
         Args:
@@ -184,6 +186,12 @@ class Faults:
 
 
 @pytest.fixture(scope="session")
+def run_objects() -> tuple[str, ...]:
+    """Names of the classes that a run of ours makes and must not outlive it."""
+    return RUN_OBJECTS
+
+
+@pytest.fixture(scope="session")
 def faults(studio: Any) -> Faults:
     """Break work off, and look at what is left of it."""
     return Faults(studio)
@@ -205,3 +213,147 @@ def coloured() -> Callable[..., tuple[Any, Any, Any]]:
 def fresh(host: SimpleNamespace, pack: Any, tiny_checkpoint: Any, studio: Any) -> Any:
     """The same checkpoint loaded a second time, in which nothing ever goes wrong."""
     return type(studio)(host, pack, pack.run("ColorizeCheckpointLoader", ckpt_name=tiny_checkpoint.name))
+
+
+# --- a server ---
+
+SIZE = 128
+FLAGS = ("--cpu", "--fp32-unet", "--fp32-vae", "--fp32-text-enc")
+#: glibc keeps freed memory of tensors for later unless told to give large pieces back at once; without this, what a
+#: process holds cannot be told from what it held once.
+GIVE_MEMORY_BACK = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536", "MALLOC_ARENA_MAX": "2"}
+
+
+@pytest.fixture(scope="session")
+def start_server(
+    comfyui_path: Path,
+    new_base_directory: Callable[[], Path],
+    tiny_checkpoint: Path,
+    comfyui_server: ModuleType,
+    pictures: dict[str, Path],
+) -> Callable[[], Any]:
+    """A function that makes a server with the pack, the user's faulty nodes, the tiny checkpoint and the pictures."""
+
+    def start() -> Any:
+        base = new_base_directory()
+        (base / "models" / "checkpoints" / tiny_checkpoint.name).symlink_to(tiny_checkpoint)
+        (base / "custom_nodes" / "fault_pack").symlink_to(Path(__file__).parent / "fault_pack")
+        for name, path in pictures.items():
+            (base / "input" / f"{name}.png").symlink_to(path)
+        return comfyui_server.Server(comfyui_path, base, list(FLAGS), environment=GIVE_MEMORY_BACK)
+
+    return start
+
+
+class Prompts:
+    """Prompts in API format, from the checkpoint to a saved latent and picture.
+
+    Example:
+        >>> prompt = prompts.split(seed=4)
+        >>> prompts.change(prompt, "sampler", steps=30)
+    """
+
+    def __init__(self, checkpoint: str) -> None:
+        self.checkpoint = checkpoint
+
+    def _node(self, class_type: str, **inputs: Any) -> dict[str, Any]:
+        return {"class_type": class_type, "inputs": inputs}
+
+    def plain(self, seed: int = 1) -> dict[str, Any]:
+        """KSampler with the MODEL as it was loaded, on nothing but the reference's tokens."""
+        node = self._node
+        return {
+            "loader": node("ColorizeCheckpointLoader", ckpt_name=self.checkpoint, prediction="auto"),
+            "reference": node("LoadImage", image="reference.png"),
+            "tokens": node("ColorizeEncodeReference", clip_vision=["loader", 4], image=["reference", 0]),
+            "apply": self._apply(["tokens", 0], merge=0.0),
+            "empty": node("EmptyLatentImage", width=SIZE, height=SIZE, batch_size=1),
+            "sampler": self._sampler(["loader", 0], ["apply", 1], ["apply", 2], seed),
+            "decode": node("VAEDecode", samples=["sampler", 0], vae=["loader", 3]),
+            "picture": node("SaveImage", images=["decode", 0], filename_prefix="faults"),
+            "latent": node("SaveLatent", samples=["sampler", 0], filename_prefix="faults"),
+        }
+
+    def split(self, seed: int = 1, reference: str = "reference", merge: float = 0.0) -> dict[str, Any]:
+        """Everything on: split attention, background, style, line map."""
+        node, parts = self._node, {"colorizer": ["loader", 1], "vae": ["loader", 3], "clip_vision": ["loader", 4]}
+        sizes = {"width": SIZE, "height": SIZE}
+        prompt = self.plain(seed) | {
+            "reference": node("LoadImage", image=f"{reference}.png"),
+            "drawing": node("LoadImage", image="drawing.png"),
+            "background": node(
+                "ColorizeEncodeBackground",
+                carrier=["tokens", 0],
+                image=["reference", 0],
+                source="background_image",
+                strength=1.0,
+                **parts,
+                **sizes,
+            ),
+            "style": node(
+                "ColorizeEncodeStyle", carrier=["background", 0], image=["reference", 0], merge=0.0, **parts, **sizes
+            ),
+            "apply": self._apply(["style", 0], merge=merge, sketch_mask=["drawing", 1]),
+            "lines": node("ColorizePrepareSketch", image=["drawing", 0], lines="dark_on_light", **sizes),
+            "sketch": node(
+                "ControlNetApplyAdvanced",
+                positive=["apply", 1],
+                negative=["apply", 2],
+                control_net=["loader", 2],
+                image=["lines", 0],
+                strength=1.0,
+                start_percent=0.0,
+                end_percent=1.0,
+            ),
+        }
+        return prompt | {"sampler": self._sampler(["apply", 0], ["sketch", 0], ["sketch", 1], seed)}
+
+    def injected(self, seed: int = 1) -> dict[str, Any]:
+        """Plain reference attention of another reference, and attention injection."""
+        inputs = {"control_net": ["loader", 2], "vae": ["loader", 3], "image": ["reference", 0], "seed": 5}
+        inputs |= {"width": SIZE, "height": SIZE, "fidelity": 0.5, "sketch_fidelity": 0.5, "start_percent": 0.0}
+        return self.plain(seed) | {
+            "reference": self._node("LoadImage", image="other_reference.png"),
+            "inject": self._node("ColorizeAttentionInjection", model=["apply", 0], **inputs),
+            "sampler": self._sampler(["inject", 0], ["apply", 1], ["apply", 2], seed),
+        }
+
+    def change(self, prompt: dict[str, Any], node: str, **inputs: Any) -> dict[str, Any]:
+        """Return a prompt in which a node has other inputs."""
+        return prompt | {node: {**prompt[node], "inputs": prompt[node]["inputs"] | inputs}}
+
+    def insert(self, prompt: dict[str, Any], before: str, name: str, class_type: str, **inputs: Any) -> dict[str, Any]:
+        """Return a prompt with another node in the wire that ends at `before`, whose input is called `name`."""
+        inputs[name] = prompt[before]["inputs"][name]
+        return self.change(prompt, before, **{name: ["inserted", 0]}) | {"inserted": self._node(class_type, **inputs)}
+
+    def _apply(self, carrier: list[Any], merge: float, **more: Any) -> dict[str, Any]:
+        strengths = dict.fromkeys(("foreground_strength", "background_strength", "encoder_strength"), 1.0)
+        strengths |= dict.fromkeys(("color_strength", "semantic_strength", "end_percent"), 1.0)
+        inputs = {"model": ["loader", 0], "colorizer": ["loader", 1], "carrier": carrier, "threshold": 0.05}
+        return self._node("ColorizeApply", **inputs, **strengths, start_percent=0.0, merge=merge, **more)
+
+    def _sampler(self, model: list[Any], positive: list[Any], negative: list[Any], seed: int) -> dict[str, Any]:
+        inputs = {"model": model, "positive": positive, "negative": negative, "latent_image": ["empty", 0]}
+        settings = {"steps": 3, "cfg": 2.0, "sampler_name": "euler", "scheduler": "normal", "denoise": 1.0}
+        return self._node("KSampler", **inputs, **settings, seed=seed)
+
+
+@pytest.fixture(scope="session")
+def prompts(tiny_checkpoint: Path) -> Prompts:
+    """Prompts for the tiny checkpoint."""
+    return Prompts(tiny_checkpoint.name)
+
+
+@pytest.fixture(scope="session")
+def result(pixels: Callable[[bytes], Any]) -> Callable[[Any, Any], tuple[Any, Any]]:
+    """A function: (server, run) -> the latent [B, 4, h, w] and the picture [H, W, 3] that the run has saved."""
+    from safetensors.torch import load_file
+
+    def read(server: Any, run: Any) -> tuple[Any, Any]:
+        (saved,) = run.outputs["latent"]["latents"]
+        latent = load_file(str(server.base_directory / "output" / saved["subfolder"] / saved["filename"]))
+        (picture,) = server.fetch_images(run)
+        return latent["latent_tensor"], pixels(picture)
+
+    return read
