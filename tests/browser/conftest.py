@@ -43,11 +43,12 @@ ARGUMENTS = (
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )  # fmt: skip
 VIEWPORT = {"width": 1920, "height": 1080}
-#: No offer of a tour; nodes drawn on the canvas, today's default; texts on them at every zoom, for the screenshots.
+#: No offer of a tour; nodes drawn on the canvas, today's default; texts on them at every zoom and no map over them.
 SETTINGS = {
     "Comfy.TutorialCompleted": True,
     "Comfy.VueNodes.Enabled": False,
     "LiteGraph.Canvas.MinFontSizeForLOD": 0,
+    "Comfy.Minimap.Visible": False,
 }
 PATIENCE = 120_000  # milliseconds until the page is said to hang, on a machine with much else to do
 
