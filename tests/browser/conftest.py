@@ -134,17 +134,21 @@ class Studio:
 
     Attributes:
         messages: what the server has told the page over its websocket, oldest first.
-        foreign: addresses other than the server's that the page has tried to reach; none of them was let through.
+        refused: addresses other than the server's that the page has asked for and this class has refused.
     """
 
     def __init__(self, page: "Page", url: str) -> None:
         self.page = page
         self.messages: list[dict[str, Any]] = []
-        self.foreign: list[str] = []
+        self.refused: list[str] = []
         page.set_default_timeout(PATIENCE)
         page.on("filechooser", lambda _chooser: None)  # keeps Chromium from opening a window of its own
         page.on("websocket", lambda socket: socket.on("framereceived", self._hear))
         page.context.route(re.compile(rf"^(?!{re.escape(url)}|data:|blob:)"), self._refuse)
+        page.add_init_script(
+            """window.forbidden = []
+            addEventListener('securitypolicyviolation', event => forbidden.push(event.blockedURI))"""
+        )
         page.goto(url)
         page.wait_for_function("window.app?.graph && window.app.extensionManager")
         page.get_by_test_id("queue-button").wait_for()
@@ -154,8 +158,16 @@ class Studio:
             self.messages.append(json.loads(payload))
 
     def _refuse(self, route: Any) -> None:
-        self.foreign.append(route.request.url)
+        self.refused.append(route.request.url)
         route.abort()
+
+    def foreign_addresses(self) -> list[str]:
+        """Return all addresses other than the server's that the page has tried to reach; none was let through.
+
+        The server's content security policy forbids most of them before a request is made.
+        """
+        forbidden: list[str] = self.page.evaluate("window.forbidden")
+        return [*self.refused, *(address for address in forbidden if "://" in address)]
 
     def screenshot(self, name: str) -> Path:
         """Keep the page as it looks now."""

@@ -1,6 +1,7 @@
 """What a user sees of the pack in ComfyUI's page: templates, a picture coming, mistakes, help."""
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -204,6 +205,10 @@ def test_help_panel_shows_the_packs_page_and_its_picture(studio):
     studio.screenshot("10-help")
 
 
-def test_the_page_was_alone_with_the_server(studio):
-    """Nothing of what was shown above came from, or asked for, another address."""
-    assert studio.foreign == []
+def test_only_comfyui_itself_asked_for_other_addresses(studio):
+    """ComfyUI's page asks its maker's server for news of nodes; nothing that the pack shows asks for anything."""
+    hosts = {urlsplit(address).hostname for address in studio.foreign_addresses()}
+    assert {host for host in hosts if not host.endswith("comfy.org")} == set()
+    studio.page.evaluate("fetch('https://example.invalid/picture.png').catch(() => null)")
+    studio.page.evaluate("new Promise(done => setTimeout(done, 100))")
+    assert any("example.invalid" in address for address in studio.foreign_addresses()), "nothing would have been seen"
