@@ -1,5 +1,6 @@
 """The numbers of a shot's frames, read off file names: `ink_0012.png` is frame 12."""
 
+import itertools
 import re
 from collections.abc import Iterable
 from pathlib import PurePath
@@ -66,11 +67,14 @@ def pick_frames(frames: dict[int, str], first: int, count: int, folder: str) -> 
         )
     start = first or min(frames)
     stop = start + count if count else max(frames) + 1
-    missing = [number for number in range(start, stop) if number not in frames]
+    picked = {number: name for number, name in frames.items() if start <= number < stop}
+    # A date in a file's name is a frame's number too, so a stretch may be far longer than the folder has files.
+    missing = stop - start - len(picked)
     if missing or stop <= start:
+        first_missing = next(number for number in itertools.count(start) if number not in picked)
         raise ColorizeError(
             f"{folder} has frames {min(frames)} to {max(frames)}; asked for are {start} to {stop - 1}, of which "
-            f"{len(missing) or 'all'} are missing (first: {missing[0] if missing else start}). Change first_frame and "
+            f"{missing if missing > 0 else 'all'} are missing (first: {first_missing}). Change first_frame and "
             "frame_count, or add the drawings."
         )
-    return {number: frames[number] for number in range(start, stop)}
+    return picked

@@ -25,12 +25,12 @@ def checked(execute: Callable[..., io.NodeOutput]) -> Callable[..., io.NodeOutpu
 
     @functools.wraps(execute)
     def run(cls: type[io.ComfyNode], **inputs: Any) -> io.NodeOutput:
-        own = set(inspect.signature(cls.validate_inputs).parameters)
+        own = inspect.signature(cls.validate_inputs).parameters  # choices that the node checks itself
         for declared in cls.define_schema().inputs:
             name = declared.id
             if getattr(declared, "optional", False) and inputs.get(name) is None:
                 inputs.pop(name, None)
-            elif name in inputs and name not in own:
+            elif name in inputs and not (name in own and isinstance(declared, io.Combo.Input)):
                 check(declared, inputs[name])
         return execute(cls, **inputs)
 
@@ -38,7 +38,7 @@ def checked(execute: Callable[..., io.NodeOutput]) -> Callable[..., io.NodeOutpu
 
 
 def check(declared: io.Input, value: Any) -> None:
-    """Refuse a value that an input does not allow. Choices that a node checks itself are left to it.
+    """Refuse a value that an input does not allow.
 
     Raises:
         ColorizeError: says what came and what is allowed; the input's tooltip says the rest.

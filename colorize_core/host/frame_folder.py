@@ -85,7 +85,7 @@ def load_frames(folder: str, first: int = 0, count: int = 0) -> LoadedFrames:
             (height, width), (h, w) = images[0].shape[:2], image.shape[:2]
             raise ColorizeError(
                 f"{folder}: {paths[0].name} is {width}×{height}, {paths[index].name} is {w}×{h}; the frames of a shot "
-                "must have one size."
+                "must have one size. Export them again in one."
             )
         images.append(image)
         masks.append(mask)

@@ -56,6 +56,13 @@ def test_a_hole(pack, folder):
     assert load(pack, first_frame=11)[3] == 2
 
 
+def test_a_date_in_a_name_is_a_number_far_away(pack, folder):
+    (folder / "sc2_ink_0012.png").rename(folder / "sc2_ink_20240131120000.png")
+    with pytest.raises(pack.Error, match=r"8 to 20240131120000.*20240131119988 are missing \(first: 12\)"):
+        load(pack)
+    assert load(pack, first_frame=8, frame_count=4)[3] == 4
+
+
 def test_one_number_twice(pack, folder):
     shutil.copy(folder / "sc2_ink_0010.png", folder / "old_10.png")
     with pytest.raises(pack.Error, match="both frame 10"):
@@ -64,7 +71,7 @@ def test_one_number_twice(pack, folder):
 
 def test_frames_of_two_sizes(pack, folder):
     Image.new("RGB", (31, 20)).save(folder / "sc2_ink_0011.png")
-    with pytest.raises(pack.Error, match=r"30×20.*31×20"):
+    with pytest.raises(pack.Error, match=r"30×20.*31×20.*one size\. Export"):
         load(pack)
 
 
