@@ -44,7 +44,8 @@ class Mix(Page):
 
     def colour(self, carrier: Socket | None = None, model: Socket | None = None) -> tuple[Socket, Socket, Socket]:
         """Apply Colorization and the line map; return the model and both conditionings."""
-        self.model = model or self.model
+        if model is not None:
+            self.model = model
         return self.applied(self.group(), carrier or self.carrier, self.mask)
 
     def done(self, model: Socket, positive: Socket, negative: Socket, latent: Socket | None = None) -> Prompt:

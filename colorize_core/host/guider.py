@@ -29,7 +29,8 @@ class DualGuider(comfy.samplers.CFGGuider):
             return super().sample(*args, **kwargs)
         finally:
             for name in ("conds", "inner_model", "loaded_models"):
-                vars(self).pop(name, None)
+                if hasattr(self, name):
+                    delattr(self, name)
 
     def predict_noise(self, x, timestep, model_options=None, seed=None):
         """Return the guided prediction for x [B, 4, h, w] at a sigma."""
