@@ -29,8 +29,8 @@ RECIPES = {
     "tower": Recipe(steps=600, rate=1.5e-3, seed=2, decay=0.98),
     "base": Recipe(steps=1600, rate=1.3e-3, seed=3, decay=0.995),
     "background": Recipe(steps=800, rate=1.0e-3, seed=4, decay=0.99),
-    "style": Recipe(steps=350, rate=1.0e-3, seed=5, decay=0.99),
-    "decoder": Recipe(steps=300, rate=1.0e-3, seed=6, decay=0.98),
+    "style": Recipe(steps=220, rate=1.0e-3, seed=5, decay=0.99),
+    "decoder": Recipe(steps=250, rate=1.0e-3, seed=6, decay=0.98),
 }
 
 FIGURES, STYLED_FIGURES, BACKDROPS = 1400, 700, 3500
@@ -196,7 +196,7 @@ class Trainer:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--until", default="decoder", choices=list(RECIPES), help="stop after this stage")
+    parser.add_argument("--until", choices=list(RECIPES), help="stop after this stage, and keep the shipped file")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--compile", action="store_true", help="compile every stage: pays off on many cores only")
     parser.add_argument("--short", type=float, default=1.0, help="share of each stage's steps, for a trial")
@@ -219,8 +219,9 @@ def main() -> None:
         export.write(trainer.model, trainer.vae, file)
         logging.info("wrote %s after stage %s, %.1f MB", file, name, file.stat().st_size / 1e6)
         if name == arguments.until:
-            return
-    shutil.copy(file, CHECKPOINT)
+            break
+    else:
+        shutil.copy(file, CHECKPOINT)
 
 
 if __name__ == "__main__":
