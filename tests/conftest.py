@@ -35,6 +35,7 @@ TINY_CHECKPOINT = "tiny-v2.safetensors"
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--host-args", default=FLOAT32, help=f"arguments of the in-process ComfyUI (default: {FLOAT32})")
     parser.addoption("--slow", action="store_true", help="run the tests marked slow too")
+    parser.addoption("--fuzz", type=int, default=40, metavar="N", help="examples that a fuzz test draws (default: 40)")
 
 
 def pytest_configure(config: pytest.Config) -> None:
