@@ -4,7 +4,7 @@ import logging
 
 import torch
 
-from .blur import gaussian_blur
+from .blur import OnStrip, gaussian_blur
 from .errors import ColorizeError
 from .letterbox import Box, fit_box, pad_to_canvas, resize_into
 from .masks import checked_mask, fit_batch, fit_mask
@@ -25,11 +25,12 @@ PENCIL_FLOOR = 16
 PENCIL_GAIN = 127
 
 
-def pencil_lines(rgb: torch.Tensor) -> torch.Tensor:
+def pencil_lines(rgb: torch.Tensor, on_strip: OnStrip = lambda: None) -> torch.Tensor:
     """Lift pencil strokes off uneven paper: how much darker each pixel is than its surroundings, scaled by the median.
 
     Args:
         rgb: [B, H, W, 3] in [0, 1], dark strokes on light paper.
+        on_strip: see `OnStrip`.
 
     Returns:
         [B, H, W] in [0, 1], strokes light on black; every frame is scaled by itself.
@@ -37,7 +38,7 @@ def pencil_lines(rgb: torch.Tensor) -> torch.Tensor:
     Source: spec section 7, standard line art.
     """
     levels = (rgb.movedim(-1, 1) * 255).round()
-    surroundings = gaussian_blur(levels, PENCIL_SIGMA, PENCIL_RADIUS)
+    surroundings = gaussian_blur(levels, PENCIL_SIGMA, PENCIL_RADIUS, on_strip)
     darkness = (surroundings - levels).amin(dim=1).clamp(0, 255)
     scale = torch.stack([_stroke_median(frame).clamp(min=PENCIL_FLOOR) for frame in darkness])
     return (darkness / scale[:, None, None] * PENCIL_GAIN).clamp(0, 255) / 255
@@ -52,8 +53,8 @@ def _stroke_median(darkness: torch.Tensor) -> torch.Tensor:
 
 
 LINES = {
-    "dark_on_light": lambda rgb: 1 - as_grey(rgb),
-    "light_on_dark": as_grey,
+    "dark_on_light": lambda rgb, _: 1 - as_grey(rgb),
+    "light_on_dark": lambda rgb, _: as_grey(rgb),
     "pencil": pencil_lines,
 }
 
@@ -64,6 +65,7 @@ def prepare_line_map(
     height: int,
     lines: str = "dark_on_light",
     transparency: torch.Tensor | None = None,
+    on_strip: OnStrip = lambda: None,
 ) -> tuple[torch.Tensor, Box]:
     """Turn a drawing of any size into a line map of the output's size, its proportions kept.
 
@@ -74,6 +76,7 @@ def prepare_line_map(
         width, height: size of the line map in pixels.
         lines: what the drawing looks like, a name from `LINES`.
         transparency: [B or 1, H', W'] in [0, 1], 1 = transparent, as Load Image gives it; counts as blank paper.
+        on_strip: see `OnStrip`.
 
     Returns:
         line map [B, height, width, 3] in [0, 1] with blank margins, and where the drawing lies on it.
@@ -89,7 +92,7 @@ def prepare_line_map(
         rgb, clear = fit_batch(rgb, clear, ("image", "transparency"))
         rgb = torch.lerp(rgb, torch.full_like(rgb, paper), clear[..., None])
     box = fit_box(rgb.shape[1], rgb.shape[2], height, width)
-    line_map = LINES[lines](resize_into(rgb, box))
+    line_map = LINES[lines](resize_into(rgb, box), on_strip)
     return pad_to_canvas(line_map[..., None].expand(-1, -1, -1, 3), box, blank=0.0), box
 
 

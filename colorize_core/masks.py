@@ -8,7 +8,7 @@ import math
 import torch
 import torch.nn.functional as F
 
-from .blur import gaussian_blur
+from .blur import OnStrip, gaussian_blur, strip_size
 from .errors import ColorizeError
 
 
@@ -165,50 +165,70 @@ def running_maximum(x: torch.Tensor, radius: int, dim: int) -> torch.Tensor:
     return x
 
 
-def square_maximum(mask: torch.Tensor, radius: int) -> torch.Tensor:
+def square_maximum(mask: torch.Tensor, radius: int, on_strip: OnStrip = lambda: None) -> torch.Tensor:
     """Grow a mask by the maximum over squares of 2·radius + 1 pixels, as the published segmenters do.
 
     Args:
         mask: [B, H, W] in [0, 1].
         radius: pixels, at least 0.
+        on_strip: not called, for this is done in a moment.
 
     Source: spec section 6, "dilated by an 11×11 maximum" (radius 5).
     """
     return running_maximum(running_maximum(mask, radius, -1), radius, -2)
 
 
-def disc_maximum(mask: torch.Tensor, radius: int) -> torch.Tensor:
+def disc_maximum(mask: torch.Tensor, radius: int, on_strip: OnStrip = lambda: None) -> torch.Tensor:
     """Grow a mask by the maximum over discs, so that it grows equally far in every direction.
-
-    A disc is a stack of rows; going from its outermost rows to the middle one, each is the previous one widened, so the
-    horizontal maximum is never started over.
 
     Args:
         mask: [B, H, W].
         radius: pixels, at least 0.
+        on_strip: see `OnStrip`.
     """
-    grown, row, half_width = mask.clone(), mask, 0
-    height = mask.shape[-2]
+    padded, width = F.pad(mask, (radius, radius)), mask.shape[-1]
+    strips = []
+    for left in range(0, width, strip_size(mask.shape[-2])):
+        wide = min(strip_size(mask.shape[-2]), width - left)
+        strips.append(_disc_maximum_of_strip(padded[..., left : left + wide + 2 * radius], radius))
+        on_strip()
+    return torch.cat(strips, dim=-1)
+
+
+def _disc_maximum_of_strip(x: torch.Tensor, radius: int) -> torch.Tensor:
+    """Return the maximum over discs [B, H, w] of a strip [B, H, w + 2·radius].
+
+    A disc is a stack of rows. Going from its outermost rows to the middle one they get wider; the maximum over a row is
+    that of two overlapping windows of `reach` pixels, the largest power of two that the row holds.
+    """
+    height, width = x.shape[-2], x.shape[-1] - 2 * radius
+    grown, reach = x[..., radius : radius + width].clone(), 1
     for dy in range(radius, -1, -1):
-        wider = math.isqrt(radius**2 - dy**2) - half_width
-        row = F.max_pool2d(row, (1, 2 * wider + 1), stride=1, padding=(0, wider))
-        half_width += wider
+        half_width = math.isqrt(radius**2 - dy**2)
+        row = 2 * half_width + 1
+        while 2 * reach <= row:
+            length = x.shape[-1] - reach
+            x = torch.maximum(x.narrow(-1, 0, length), x.narrow(-1, reach, length))
+            reach *= 2
         if dy < height:
-            grown[:, dy:] = torch.maximum(grown[:, dy:], row[:, : height - dy])
-            grown[:, : height - dy] = torch.maximum(grown[:, : height - dy], row[:, dy:])
+            left = radius - half_width
+            widest = torch.maximum(x.narrow(-1, left, width), x.narrow(-1, left + row - reach, width))
+            for part, source in ((grown[:, dy:], widest[:, : height - dy]), (grown[:, : height - dy], widest[:, dy:])):
+                torch.maximum(part, source, out=part)
     return grown
 
 
 GROWTHS = {"disc": disc_maximum, "square": square_maximum}
 
 
-def grow_mask(mask: torch.Tensor, pixels: int, shape: str = "disc") -> torch.Tensor:
+def grow_mask(mask: torch.Tensor, pixels: int, shape: str = "disc", on_strip: OnStrip = lambda: None) -> torch.Tensor:
     """Grow a mask, or shrink it by a negative number of pixels. A character cut by the border is not shrunk from there.
 
     Args:
         mask: [B, H, W] in [0, 1].
         pixels: how far the edge moves outwards.
         shape: a name from `GROWTHS`.
+        on_strip: see `OnStrip`.
 
     Returns:
         [B, H, W] in [0, 1].
@@ -218,20 +238,22 @@ def grow_mask(mask: torch.Tensor, pixels: int, shape: str = "disc") -> torch.Ten
     if pixels == 0:
         return mask
     if pixels < 0:
-        return 1 - GROWTHS[shape](1 - mask, -pixels)
-    return GROWTHS[shape](mask, pixels)
+        return 1 - GROWTHS[shape](1 - mask, -pixels, on_strip)
+    return GROWTHS[shape](mask, pixels, on_strip)
 
 
-def feather_mask(mask: torch.Tensor, pixels: int) -> torch.Tensor:
+def feather_mask(mask: torch.Tensor, pixels: int, on_strip: OnStrip = lambda: None) -> torch.Tensor:
     """Soften a mask's edge; it passes from 1 to 0 over about `pixels` to either side.
 
     Args:
         mask: [B, H, W] in [0, 1].
         pixels: two standard deviations of the Gaussian, at least 0.
+        on_strip: see `OnStrip`.
 
     Returns:
         [B, H, W] in [0, 1].
     """
     if pixels == 0:
         return mask
-    return gaussian_blur(mask[:, None], sigma=pixels / 2, radius=math.ceil(1.5 * pixels))[:, 0].clamp(0, 1)
+    blurred = gaussian_blur(mask[:, None], sigma=pixels / 2, radius=math.ceil(1.5 * pixels), on_strip=on_strip)
+    return blurred[:, 0].clamp(0, 1)

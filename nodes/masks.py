@@ -2,8 +2,8 @@
 
 from comfy_api.latest import io
 
-from ..colorize_core.bleaching import WHITEN, bleach
-from ..colorize_core.host.frames import grow_and_feather
+from ..colorize_core.bleaching import WHITEN
+from ..colorize_core.host.frames import bleach_frames, grow_and_feather
 from ..colorize_core.masks import GROWTHS, MERGES, merge_masks
 from .checked import checked
 
@@ -140,4 +140,4 @@ class ColorizeBleach(io.ComfyNode):
     @classmethod
     @checked
     def execute(cls, image, mask, whiten, threshold, paper, kind="picture") -> io.NodeOutput:
-        return io.NodeOutput(bleach(image, mask, whiten, threshold, paper=0.0 if kind == "line_map" else paper))
+        return io.NodeOutput(bleach_frames(image, mask, whiten, threshold, 0.0 if kind == "line_map" else paper))

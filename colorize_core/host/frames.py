@@ -6,11 +6,13 @@ import comfy.model_management
 import comfy.utils
 import torch
 
+from ..bleaching import bleach
 from ..letterbox import Box
 from ..line_map import prepare_line_map, warn_of_negative
 from ..masks import checked_mask, feather_mask, fit_batch, grow_mask
 from ..pictures import checked_picture
 from ..region_preview import preview_regions
+from .loading import stop_when_cancelled
 
 
 def each_frame(count: int) -> Iterator[int]:
@@ -37,7 +39,14 @@ def grow_and_feather(masks: torch.Tensor, grow: int, shape: str, feather: int) -
     """Move the edge of masks [B, H, W] by `grow` pixels, then soften it over `feather` pixels."""
     if grow == 0 and feather == 0:
         return masks
-    return map_frames(lambda mask: feather_mask(grow_mask(mask, grow, shape), feather), masks)
+    stop = stop_when_cancelled
+    return map_frames(lambda mask: feather_mask(grow_mask(mask, grow, shape, stop), feather, stop), masks)
+
+
+def bleach_frames(image: torch.Tensor, mask: torch.Tensor, whiten: str, threshold: float, paper: float) -> torch.Tensor:
+    """Paint one region of pictures [B or 1, H, W, C] blank, with masks [B or 1, H', W']; see `bleach`."""
+    image, mask = fit_batch(checked_picture(image), checked_mask(mask), ("image", "mask"))
+    return map_frames(lambda frame, region: bleach(frame, region, whiten, threshold, paper), image, mask)
 
 
 def prepare_line_maps(
@@ -51,7 +60,7 @@ def prepare_line_maps(
     boxes: list[Box] = []
 
     def prepare(drawing: torch.Tensor, clear: torch.Tensor | None = None) -> torch.Tensor:
-        line_map, box = prepare_line_map(drawing, width, height, lines, clear)
+        line_map, box = prepare_line_map(drawing, width, height, lines, clear, stop_when_cancelled)
         boxes.append(box)
         return line_map
 

@@ -78,9 +78,6 @@ class Faults:
                 self.made: list[weakref.ref] = []
 
             def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-                if press_at is not None and not self.pressed and self.before >= press_at:
-                    comfy.model_management.interrupt_current_processing()
-                    self.pressed = True
                 result = func(*args, **(kwargs or {}))
                 given = {id(leaf) for leaf in tree_leaves((args, kwargs))}
                 results = [leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor)]
@@ -91,6 +88,9 @@ class Faults:
                         self.after += values
                     else:
                         self.before += values
+                if press_at is not None and not self.pressed and self.before >= press_at:
+                    comfy.model_management.interrupt_current_processing()
+                    self.pressed = True
                 return result
 
             def left(self, collect: bool = True) -> list[tuple[int, ...]]:

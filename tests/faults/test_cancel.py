@@ -135,6 +135,17 @@ def frame_by_frame(node, **inputs):
     return prepare
 
 
+def large(node, **inputs):
+    """One picture of 1024×1024, which is worked through in four strips."""
+
+    def prepare(studio):
+        image, mask = studio.picture("cancelled", 1024, 1024), studio.mask("middle", (1024, 1024))
+        wanted = {"image": image} if node == "ColorizePrepareSketch" else {"mask_a": mask}
+        return lambda: studio.pack.run(node, **wanted, **inputs)
+
+    return prepare
+
+
 PICTURES = {
     "image tower": encode("ColorizeEncodeReference"),
     "image tower, a batch": encode("ColorizeEncodeReference", batch=FRAMES),
@@ -144,9 +155,15 @@ PICTURES = {
     "line extractor": picture_network("line extractor", "line_extractor", "ColorizeExtractLines"),
     "drawings": frame_by_frame("ColorizePrepareSketch", lines="pencil", width=64, height=64),
     "masks": frame_by_frame("ColorizeMergeMasks", grow=3, feather=3),
+    "bleaching": frame_by_frame("ColorizeBleach"),
+    "a large drawing": large("ColorizePrepareSketch", lines="pencil", width=1024, height=1024),
+    "a large mask that grows": large("ColorizeMergeMasks", grow=16),
+    "a large mask that is feathered": large("ColorizeMergeMasks", feather=16),
     "preview": frame_by_frame("ColorizePreviewRegions", width=64, height=96),
 }
-FRAME_BY_FRAME = ("drawings", "masks", "preview")
+#: How much is done to its end.
+PARTS = {"drawings": 1 / FRAMES, "masks": 1 / FRAMES, "bleaching": 1 / FRAMES, "preview": 1 / FRAMES}
+PARTS |= dict.fromkeys(("a large drawing", "a large mask that grows", "a large mask that is feathered"), 1 / 4)
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -156,7 +173,7 @@ def test_while_pictures_are_looked_at(host, studio, fresh, faults, known, image_
     work = known((phase, "prepared"), lambda: PICTURES[phase](studio))
     whole = known((phase, "work"), lambda: faults.follow(work).before)
     broken = faults.break_off(work, int(place * whole))
-    assert broken.pressed and broken.after <= whole * (AT_ONCE + (1 / FRAMES if phase in FRAME_BY_FRAME else 0))
+    assert broken.pressed and broken.after <= whole * (AT_ONCE + PARTS.get(phase, 0))
     faults.check_clean(broken)
     assert same(host, tensors_of(work()), expected)
 
