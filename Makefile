@@ -11,17 +11,18 @@ PYTHON ?= python3
 RUN := .venv/bin/python
 endif
 
-.PHONY: help setup test lint format workflows thumbnails locales demo clean
+.PHONY: help setup test lint format workflows thumbnails locales demo benchmark clean
 
 help:
 	@echo "make setup      virtual environment and a ComfyUI to test on (done by the others when needed)"
 	@echo "make test       all tests; TESTS='tests/core -k mask' picks some, TESTS='tests --slow' adds the long ones"
-	@echo "make lint       ruff and mypy"
+	@echo "make lint       ruff, mypy, bandit and nodesafe"
 	@echo "make format     let ruff format and fix"
 	@echo "make workflows  write workflows/*.json anew from scripts/build_workflows.py"
 	@echo "make thumbnails  draw workflows/*.jpg anew from demo/contact-sheet.png"
 	@echo "make locales    write locales/en from the nodes, and say what the other languages lack"
 	@echo "make demo       colour a drawing through a ComfyUI server; the picture goes to demo/output/"
+	@echo "make benchmark  operations, seconds and memory of a step; BENCHMARK=--short takes a minute, --write fills the README"
 	@echo "make clean      remove everything that was set up or made"
 
 setup:
@@ -35,6 +36,7 @@ lint: setup
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) scripts/check_types.py
+	$(RUN) scripts/check_security.py
 
 format: setup
 	$(RUN) -m ruff format .
@@ -51,6 +53,9 @@ locales: setup
 
 demo: setup
 	$(RUN) demo/run_demo.py
+
+benchmark: setup
+	$(RUN) benchmarks/run.py $(BENCHMARK)
 
 clean:
 	rm -rf .venv .host demo/output tests/artefacts .ruff_cache .mypy_cache .hypothesis

@@ -23,7 +23,6 @@ def clock_table(threads: int) -> Table:
             "widths": "{}",
             "size": "{}²",
             "batch": "{}",
-            "characters": "{}",
             "what": "{}",
             "rounds": "{}",
             "plain, s": "{:.2f}",
@@ -79,4 +78,4 @@ def clock(
         processor, passed = ratio(place, 0), ratio(place, 1)
         plain_seconds = statistics.median(row[0][0] for row in times)
         row = (what, rounds, plain_seconds, counted, processor, passed, processor / counted - 1)
-        table.add(widths, size, batch, case.characters, *row)
+        table.add(widths, size, batch, *row)

@@ -86,10 +86,9 @@ def resident(network: Network, widths: str, cases: Sequence[Case]) -> Table:
     for case in cases:
         row: list[float | None] = []
         for make in (network.plain, network.patched):
-            row.append(peak_of_run(make(case)) / MB)
-            step = make(case)
-            grown = peak_growth(lambda step=step: (step(), step()))
-            row.append(None if grown is None else grown / MB)
+            step, counted = make(case), list[int]()
+            grown = peak_growth(lambda step=step, counted=counted: counted.append(peak_of_run(step)))
+            row += [counted[0] / MB, None if grown is None else grown / MB]
         table.add(widths, case.size, *row)
     return table
 

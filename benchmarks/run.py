@@ -72,7 +72,8 @@ def tables(short: bool, threads: int) -> list[Table]:
         uncounted = full if layout == "full" else Network.without_memory(layout)
         for cases, rounds in clock_cases(layout, short):
             clock(clocked, network, uncounted, layout, cases, rounds)
-            print(f"{layout}: {clocked.rows[-1]} after {time.process_time():.0f} s", file=sys.stderr, flush=True)
+            side = next(iter(cases.values())).size
+            print(f"{layout}: {side}² timed after {time.process_time():.0f} s", file=sys.stderr, flush=True)
         measured = resident(network, layout, [Case(256)])
         if residents is None:
             residents = measured
@@ -98,14 +99,14 @@ def clock_cases(layout: str, short: bool) -> list[tuple[dict[str, Case], int]]:
         return [({"split": split, "everything": case}, 3)]
     if layout == "tiny":
         return [
-            ({"split": split, "everything": case, "everything ": more}, 9),
+            ({"split": split, "everything": case, "4 characters": more}, 9),
+            ({"everything": case.but(batch=2)}, 5),
             ({"everything": case.but(batch=4)}, 5),
-            ({"everything": GOAL}, 5),
+            ({"everything": GOAL}, 2),
         ]
     return [
-        ({"split": split, "everything": case, "everything ": more}, 3),
-        ({"everything": case.but(batch=2)}, 2),
-        ({"everything": case.but(size=512)}, 2),
+        ({"split": split, "everything": case, "4 characters": more}, 2),
+        ({"everything": case.but(size=512)}, 3),
         ({"everything": GOAL}, 2),
     ]
 
@@ -115,8 +116,7 @@ def goals(found: list[Table]) -> Table:
     table = Table(
         "goals",
         "Goals",
-        f"At {GOAL.size}² with half of the picture background, everything on; processor time against operations over "
-        "all rows at full widths.",
+        f"At {GOAL.size}² with half of the picture background, at the published size.",
         {"goal": "{}", "limit": "{:.3f}", "reached": "{:.3f}", "met": "{}"},
     )
     records = {part.name: part.records() for part in found}
@@ -126,10 +126,14 @@ def goals(found: list[Table]) -> Table:
 
     [step] = [r for r in records["operations"] if (r["size"], r["background"]) == (GOAL.size, GOAL.background)]
     [peak] = [r for r in records["memory"] if (r["size"], r["batch"], r["characters"]) == (GOAL.size, GOAL.batch, 1)]
-    full = [1 + r["against operations"] for r in records["clock"] if r["widths"] == "full"]
+    timed = [
+        1 + r["against operations"]
+        for r in records["clock"]
+        if (r["widths"], r["size"], r["batch"], r["what"]) == ("full", GOAL.size, GOAL.batch, "everything")
+    ]
     goal("operations of split, against the plain UNet", 1.005, step["split"])
     goal("operations of split, injection and style, against the plain UNet", 1.12, step["+ style"])
-    goal("processor time's ratio, against the operations' ratio", 1.05, max(full, default=None))
+    goal("processor time's ratio, against the operations' ratio", 1.05, next(iter(timed), None))
     goal("operations inside a step that wait for the device", 0, max(r["of these waiting"] for r in records["waiting"]))
     goal("extra peak memory of a run at float16, against the plain run's", 0.25, peak["extra share"])
     return table
