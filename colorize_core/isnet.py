@@ -28,7 +28,7 @@ DECODER = {
     "stage1d": (7, 128, 16, 64, False),
 }
 NORM_EPS = 1e-5
-UNUSED = re.compile(r"side[2-6]\.|.*\.num_batches_tracked$")
+UNUSED = r"side[2-6]\.|.*\.num_batches_tracked$"
 
 
 def halve(x: torch.Tensor) -> torch.Tensor:
@@ -128,7 +128,7 @@ def convert_state_dict(state_dict: dict[str, torch.Tensor]) -> dict[str, torch.T
     Returns:
         float32 tensors for `ISNet.load_state_dict`.
     """
-    used = {key: value for key, value in state_dict.items() if not UNUSED.match(key)}
+    used = {key: value for key, value in state_dict.items() if not re.match(UNUSED, key)}
     convs = sorted({key.rsplit(".", 1)[0] for key in used if ".conv_s1." in key})
     folded = fold_all(used, {conv: conv.replace("conv_s1", "bn_s1") for conv in convs}, NORM_EPS)
     return {_our_name(key): value for key, value in folded.items()}

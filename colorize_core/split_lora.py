@@ -13,7 +13,7 @@ from torch import Tensor, nn
 SIDES = ("fg", "bg")
 PROJECTIONS = ("to_q", "to_k", "to_v")
 
-_NAME = re.compile(r"output_blocks\.(\d+)\.1\.transformer_blocks\.0\.attn2\.(to_[qkv])\.lora_(down|up)_(fg|bg)\.weight")
+_NAME = r"output_blocks\.(\d+)\.1\.transformer_blocks\.0\.attn2\.(to_[qkv])\.lora_(down|up)_(fg|bg)\.weight"
 
 
 class LowRank(nn.Module):
@@ -68,6 +68,6 @@ def rename_split_lora(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """
     renamed = {}
     for key, value in state_dict.items():
-        match = _NAME.fullmatch(key)
+        match = re.fullmatch(_NAME, key)
         renamed["blocks.{}.{}.{}.{}.weight".format(*match.group(1, 2, 4, 3)) if match else key] = value
     return renamed

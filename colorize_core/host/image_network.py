@@ -96,7 +96,7 @@ def load_image_network(path: str, file_name: str, family: Family) -> ImageNetwor
     device = comfy.model_management.get_torch_device()
     dtype = torch.float16 if comfy.model_management.should_use_fp16(device) else torch.float32
     offload = comfy.model_management.unet_offload_device()
-    network = family.build(operations=comfy.ops.manual_cast, device=offload, dtype=dtype).eval()
+    network = family.build(operations=comfy.ops.manual_cast, device=offload, dtype=dtype).train(False)
     check_complete(family.name, file_name, network.state_dict(), weights)
     for layer in network.modules():
         # A frame takes seconds on a CPU, so a cancelled run does not wait for its end.

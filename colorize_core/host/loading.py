@@ -1,8 +1,8 @@
 """Putting weights into modules the way ComfyUI does: its dtypes, its offloading, its patchers."""
 
-import pickle
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pickle import UnpicklingError
 
 import comfy.model_management
 import comfy.model_patcher
@@ -22,7 +22,7 @@ def read_file(path: str) -> dict[str, Tensor]:
     """Read a checkpoint without running anything in it: .safetensors, or a pickle through PyTorch's safe loader."""
     try:
         return named_tensors(comfy.utils.load_torch_file(path, safe_load=True))
-    except pickle.UnpicklingError as error:
+    except UnpicklingError as error:
         raise ColorizeError(
             f"{path} is no file of tensors alone, and nothing else is read, because a pickle can run any program. It "
             "is no checkpoint, or it holds Python objects beside its tensors: use a .safetensors version of it."
@@ -110,7 +110,7 @@ def load_module(
     storage, compute = dtypes_for(state_dict)
     offload = comfy.model_management.unet_offload_device()
     with reading_sizes(part, file_name):
-        module = build(state_dict, comfy.ops.manual_cast, offload, storage).eval()
+        module = build(state_dict, comfy.ops.manual_cast, offload, storage).train(False)
     check_complete(part, file_name, module.state_dict(), state_dict)
     module.compute_dtype = compute  # type: ignore[assignment]  # An attribute, for torch.nn.Module takes any.
     patcher = patcher_for(module)
