@@ -219,6 +219,6 @@ class Sheet:
             "links": self.links,
             "groups": groups,
             "config": {},
-            "extra": {"ds": {"scale": 0.6, "offset": [60, 60]}},
+            "extra": {"ds": {"scale": 0.6, "offset": [140, 250]}},
             "version": 0.4,
         }
