@@ -37,7 +37,6 @@ lint: setup
 	$(RUN) -m ruff format --check .
 	$(RUN) scripts/check_types.py
 	$(RUN) scripts/check_security.py
-	$(RUN) scripts/check_security.py
 
 format: setup
 	$(RUN) -m ruff format .

@@ -6,3 +6,9 @@ A message has three parts, in this order: what came, what was expected, and whic
 
 class ColorizeError(ValueError):
     """Input that cannot be coloured, told in a sentence that a user of the graph can act on."""
+
+
+def told(value: object, length: int = 60) -> str:
+    """Return a value as a message shows it: quoted where it is text, cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= length else f"{text[: length - 1]}…"

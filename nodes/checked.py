@@ -11,7 +11,7 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from ..colorize_core.errors import ColorizeError
+from ..colorize_core.errors import ColorizeError, told
 
 #: Choices that a message lists at most.
 LISTED = 8
@@ -59,10 +59,5 @@ def check(declared: io.Input, value: Any) -> None:
     elif value is None and declared.io_type != "CLIP_VISION":
         expected = f"a {declared.io_type}"
     if expected is not None:
-        came = "empty" if value is None else shortened(repr(value))
+        came = "empty" if value is None else told(value)
         raise ColorizeError(f"`{declared.id}` is {came}; expected {expected}. {declared.tooltip}")
-
-
-def shortened(text: str, length: int = 60) -> str:
-    """Cut a long text in a message."""
-    return text if len(text) <= length else f"{text[: length - 1]}…"

@@ -14,7 +14,7 @@ from ..masks import checked_mask
 from ..settings import Settings
 from .colorizer import Colorizer
 from .model_patch import ColorizePatch, sigma_windows
-from .unet import checkpoint_of
+from .unet import checkpoint_of, context_channels
 
 
 def apply_carrier(
@@ -59,8 +59,7 @@ def check_model(model: comfy.model_patcher.ModelPatcher, colorizer: Colorizer) -
             f"`model` comes from another checkpoint than `colorizer` ({colorizer.file_name}). Wire both from one and "
             "the same Load Colorize Checkpoint."
         )
-    attention = next(m for name, m in unet.named_modules() if name.endswith("attn2"))
-    sizes = (unet.model_channels, attention.to_k.in_features)
+    sizes = (unet.model_channels, context_channels(model))
     expected = (colorizer.model_channels, colorizer.context_channels)
     if sizes != expected:
         raise ColorizeError(

@@ -7,8 +7,9 @@ import folder_paths
 
 from ..carrier import Carrier
 from ..carrier_file import SUFFIX, read_carrier, write_carrier
-from ..errors import ColorizeError
+from ..errors import ColorizeError, told
 from .colorizer import Colorizer
+from .contained import contained, is_inside
 from .encode import check_carrier
 
 #: Subfolder of input and output that is searched through for carrier files.
@@ -43,16 +44,16 @@ def carrier_path(name: str) -> Path:
     inner, folder = folder_paths.annotated_filepath(name)
     folder = folder or folder_paths.get_input_directory()
     allowed = {folder_paths.get_input_directory(), folder_paths.get_output_directory()}
-    path = Path(folder) / inner
-    if not inner or "\0" in inner or folder not in allowed or Path(inner).is_absolute() or not is_inside(path, folder):
+    path = contained(inner, folder) if folder in allowed else None
+    if path is None:
         raise ColorizeError(
-            f"`file` is {name!r}, which does not lie in ComfyUI's input or output folder. Move the carrier file into "
-            f"one of them, best into {SUBFOLDER}, and choose it in Load Carrier."
+            f"`file` is {told(name)}, which does not lie in ComfyUI's input or output folder. Move the carrier file "
+            f"into one of them, best into {SUBFOLDER}, and choose it in Load Carrier."
         )
-    if not path.name.endswith(SUFFIX) or not path.is_file():
+    if not path.name.endswith(SUFFIX) or not os.path.isfile(path):
         raise ColorizeError(
-            f"`file` is {name!r}, but there is no such carrier file. Expected a file ending with {SUFFIX} in ComfyUI's "
-            f"input folder, or in its output folder with “{OUTPUT_MARK.strip()}” behind the name."
+            f"`file` is {told(name)}, but there is no such carrier file. Expected a file ending with {SUFFIX} in "
+            f"ComfyUI's input folder, or in its output folder with “{OUTPUT_MARK.strip()}” behind the name."
         )
     return path
 
@@ -76,17 +77,18 @@ def save_carrier(carrier: Carrier, prefix: str) -> dict[str, str]:
     """
     output = folder_paths.get_output_directory()
     folder = Path(output) / os.path.dirname(os.path.normpath(prefix))
-    if not prefix.strip() or "\0" in prefix or Path(prefix).is_absolute() or not is_inside(folder, output):
+    if contained(prefix, output) is None or not is_inside(folder, output):
         raise ColorizeError(
-            f"`filename_prefix` is {prefix!r}; expected a path below ComfyUI's output folder, such as "
+            f"`filename_prefix` is {told(prefix)}; expected a path below ComfyUI's output folder, such as "
             f"{SUBFOLDER}/hero, without “..” and not absolute."
         )
-    full, name, counter, subfolder, _ = folder_paths.get_save_image_path(prefix, output)
-    file = f"{name}_{counter:05}_{SUFFIX}"
-    write_carrier(carrier, Path(full) / file)
+    try:
+        full, name, counter, subfolder, _ = folder_paths.get_save_image_path(prefix, output)
+        file = f"{name}_{counter:05}_{SUFFIX}"
+        write_carrier(carrier, Path(full) / file)
+    except OSError as error:
+        raise ColorizeError(
+            f"`filename_prefix` is {told(prefix)}, but no carrier can be saved there ({error.strerror}). Choose a "
+            "shorter or another name in Save Carrier, or make room on the disk."
+        ) from error
     return {"filename": file, "subfolder": subfolder, "type": "output"}
-
-
-def is_inside(path: str | Path, folder: str | Path) -> bool:
-    """Tell whether a path, symbolic links followed, lies in a folder."""
-    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))

@@ -11,9 +11,9 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from ..errors import ColorizeError
+from ..errors import ColorizeError, told
 from ..frame_numbers import numbered_frames, pick_frames
-from .carrier_folder import is_inside
+from .contained import contained, is_inside
 from .frames import each_frame
 
 
@@ -45,10 +45,11 @@ def find_frames(folder: str, first: int | None, count: int | None) -> dict[int, 
         first, count: as in `pick_frames`; None where it is not known yet, for all frames, consecutive or not.
     """
     root = folder_paths.get_input_directory()
-    path = Path(root) / folder
-    if not folder or "\0" in folder or Path(folder).is_absolute() or not is_inside(path, root) or not path.is_dir():
+    path = contained(folder, root)
+    if path is None or not os.path.isdir(path):
         raise ColorizeError(
-            f"`folder` is {folder!r}; expected a subfolder of ComfyUI's input folder ({root}) with numbered pictures."
+            f"`folder` is {told(folder)}; expected a subfolder of ComfyUI's input folder ({root}) with "
+            "numbered pictures."
         )
     frames = numbered_frames((p.name for p in path.iterdir()), folder)
     if first is not None and count is not None:

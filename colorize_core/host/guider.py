@@ -9,6 +9,7 @@ import comfy.samplers
 from comfy.model_patcher import ModelPatcher
 
 from ..errors import ColorizeError
+from .conditionings import check_conditionings
 
 
 class DualGuider(comfy.samplers.CFGGuider):
@@ -66,6 +67,9 @@ def make_guider(
         positive, negative: conditional and reference-free conditioning, with the line map applied to both.
         blank_sketch: the conditional one with a black image applied; may be missing where `sketch` is 1.
         reference, sketch: guidance scales g_r and g_s; 1 switches a guidance off.
+
+    Raises:
+        ColorizeError: a conditioning is missing, or the model cannot attend to it.
     """
     conds = {"positive": positive, "negative": negative}
     if not math.isclose(sketch, 1.0):
@@ -75,6 +79,7 @@ def make_guider(
                 "conditioning once more, with a black image, and wire the result in; or set cfg_sketch to 1."
             )
         conds["blank_sketch"] = blank_sketch
+    check_conditionings(model, conds)
     guider = DualGuider(model)
     guider.inner_set_conds(conds)
     guider.set_scales(reference, sketch)

@@ -20,10 +20,10 @@ import latent_preview
 import torch
 from torch import Tensor
 
-from ..errors import ColorizeError
 from ..frame_seeds import StepNoise, frame_seeds, start_noise, step_seed
 from .frame_slices import Frames, check_frames, is_control
 from .guider import make_guider
+from .shot_latents import check_channels, checked_latent, checked_noise_mask, frame_indices
 
 #: Most frames in a chunk that is chosen automatically; more gain no speed and make progress coarse.
 MOST_FRAMES = 16
@@ -78,25 +78,14 @@ def sample_sequence(
         ColorizeError: batches do not fit, or the latent is none of pictures.
     """
     samples = comfy.sample.fix_empty_latent_channels(model, checked_latent(latent))
+    check_channels(samples, model)
     count = len(samples)
     conditionings = {"positive": positive, "negative": negative}
     conditionings |= {} if blank_sketch is None else {"blank_sketch": blank_sketch}
     check_frames(count, model.model_options, conditionings)
-    numbers = [settings.first_frame + index for index in latent.get("batch_index", range(count))]
-    shot = Shot(model, conditionings, samples, latent.get("noise_mask"), numbers, settings)
+    numbers = [settings.first_frame + index for index in frame_indices(latent, count)]
+    shot = Shot(model, conditionings, samples, checked_noise_mask(latent, count), numbers, settings)
     return {**latent, "samples": shot.sample()}
-
-
-def checked_latent(latent: dict) -> Tensor:
-    """Return a LATENT's samples, refusing what is no batch of pictures."""
-    samples = latent["samples"]
-    if not isinstance(samples, Tensor) or samples.ndim != 4 or 0 in samples.shape:
-        came = f"of shape {list(samples.shape)}" if isinstance(samples, Tensor) else f"a {type(samples).__name__}"
-        raise ColorizeError(
-            f"`latent_image` is {came}; expected frames [N, 4, h, w]. Use Empty Latent Image with batch_size = number "
-            "of frames."
-        )
-    return samples
 
 
 class Shot:

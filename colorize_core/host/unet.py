@@ -5,6 +5,7 @@ import comfy.model_detection
 import comfy.model_management
 import comfy.model_patcher
 import comfy.supported_models
+from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
 from torch import Tensor
 
 from ..checkpoint import check_complete, squeeze_projections
@@ -59,6 +60,13 @@ def load_unet(
         model.load_model_weights(dict(state_dict), "", **options)
     patcher.set_attachments(CHECKPOINT_ATTACHMENT, checkpoint)
     return patcher
+
+
+def context_channels(model: comfy.model_patcher.ModelPatcher) -> int | None:
+    """Return how many channels the tokens have that a MODEL's cross-attentions take, None where it has none."""
+    unet = getattr(model.model, "diffusion_model", None)
+    attentions = unet.named_modules() if isinstance(unet, UNetModel) else ()
+    return next((m.to_k.in_features for name, m in attentions if name.endswith("attn2")), None)
 
 
 def checkpoint_of(model: comfy.model_patcher.ModelPatcher) -> str | None:

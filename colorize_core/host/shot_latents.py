@@ -1,0 +1,61 @@
+"""The LATENT that a shot is sampled from: checked, with its frames' numbers and its mask for inpainting."""
+
+from collections.abc import Sequence
+
+import comfy.model_patcher
+import torch
+from torch import Tensor
+
+from ..errors import ColorizeError
+from ..masks import checked_mask
+
+
+def checked_latent(latent: dict) -> Tensor:
+    """Return a LATENT's samples, refusing what is no batch of pictures."""
+    samples = latent["samples"]
+    if not isinstance(samples, Tensor) or samples.ndim != 4 or 0 in samples.shape:
+        came = f"of shape {list(samples.shape)}" if isinstance(samples, Tensor) else f"a {type(samples).__name__}"
+        raise ColorizeError(
+            f"`latent_image` is {came}; expected frames [N, 4, h, w]. Use Empty Latent Image with batch_size = number "
+            "of frames."
+        )
+    if not torch.isfinite(samples).all():
+        raise ColorizeError(
+            "`latent_image` holds NaN or infinite values; expected numbers. The node before this one made them; a "
+            "VAE in half precision is the usual cause (--fp32-vae)."
+        )
+    return samples
+
+
+def check_channels(samples: Tensor, model: comfy.model_patcher.ModelPatcher) -> None:
+    """Refuse latents of another kind of model; empty ones have been given the right channels before."""
+    expected = model.get_model_object("latent_format").latent_channels
+    if samples.shape[1] != expected:
+        raise ColorizeError(
+            f"`latent_image` has {samples.shape[1]} channels; `model` takes {expected}. Encode the frames with the VAE "
+            "of Load Colorize Checkpoint, or use Empty Latent Image."
+        )
+
+
+def frame_indices(latent: dict, count: int) -> Sequence[int]:
+    """Return which frames of the shot a LATENT's are, counted from its first one."""
+    indices = latent.get("batch_index", range(count))
+    if len(indices) != count:
+        raise ColorizeError(
+            f"`latent_image` says which {len(indices)} frames it holds, but holds {count}; expected one number a "
+            "frame. Look at the node before Sample Sequence that cuts or repeats latents."
+        )
+    return indices
+
+
+def checked_noise_mask(latent: dict, count: int) -> Tensor | None:
+    """Return a LATENT's mask for inpainting as [1 or N, H, W], None where there is none."""
+    if latent.get("noise_mask") is None:
+        return None
+    mask = checked_mask(latent["noise_mask"], "latent_image's noise mask")
+    if len(mask) not in (1, count):
+        raise ColorizeError(
+            f"The noise mask of `latent_image` holds {len(mask)} masks for {count} frames. Give Set Latent Noise Mask "
+            "one mask, or one for each frame."
+        )
+    return mask
