@@ -103,7 +103,9 @@ def around(least: float, most: float, default: Any, step: float) -> st.SearchStr
     if isinstance(step, int) and isinstance(least, int):
         places = [default, least, most, least + step, most - step]
         few = st.integers(least, min(most, least + 6))
-        return st.one_of(st.just(default), st.sampled_from([p for p in places if least <= p <= most]), few, st.integers(least, most))
+        return st.one_of(
+            st.just(default), st.sampled_from([p for p in places if least <= p <= most]), few, st.integers(least, most)
+        )
     inside = st.floats(least, most, allow_nan=False)
     return st.one_of(st.sampled_from([default, least, most]), inside, inside.map(lambda x: round(x, 2)))
 
