@@ -214,9 +214,14 @@ def progress_and_cancel(steps: int) -> Iterator[None]:
 
 
 def resize_to_output(picture: Tensor, width: int, height: int) -> Tensor:
-    """Bring a picture [R, h, w, 3] to the output's size, without keeping its proportions."""
+    """Bring a picture [R, h, w, 3] to the output's size, without keeping its proportions.
+
+    The result lies in memory channel by channel, whatever lay so before: convolutions round otherwise on the CPU where
+    the channels of a pixel lie together, and the VAE hands the layout on.
+    """
     check_output_size(width, height)
-    return F.interpolate(picture.movedim(-1, 1), size=(height, width), mode="bicubic").movedim(1, -1)
+    channels_first = picture.movedim(-1, 1).contiguous()
+    return F.interpolate(channels_first, size=(height, width), mode="bicubic").movedim(1, -1)
 
 
 def encode_with_vae(vae: comfy.sd.VAE, picture: Tensor) -> Tensor:

@@ -113,8 +113,8 @@ class SketchControl(comfy.controlnet.ControlBase):
                 self.upscale_algorithm,
                 "center",
             )
-            lines = to_lines(crop.of(pixels, PIXELS_PER_LATENT)).to(device=device, dtype=encoder.compute_dtype)
-            self._hints[key] = encoder(lines)
+            lines = to_lines(crop.of(pixels, PIXELS_PER_LATENT)).contiguous()
+            self._hints[key] = encoder(lines.to(device=device, dtype=encoder.compute_dtype))
         return self._hints[key]
 
     def get_models(self):

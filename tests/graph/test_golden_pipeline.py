@@ -53,8 +53,8 @@ CASES = {
 
 
 def as_image(x):
-    """[B, 3, H, W] in [-1, 1] -> IMAGE."""
-    return ((x + 1) / 2).movedim(1, -1)
+    """[B, 3, H, W] in [-1, 1] -> IMAGE, in memory as Load Image gives it: the channels of a pixel together."""
+    return ((x + 1) / 2).movedim(1, -1).contiguous()
 
 
 def relative_error(ours, golden) -> float:
