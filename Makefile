@@ -16,7 +16,7 @@ endif
 help:
 	@echo "make setup      virtual environment and a ComfyUI to test on (done by the others when needed)"
 	@echo "make test       all tests; TESTS='tests/core -k mask' picks some, TESTS='tests --slow' adds the long ones"
-	@echo "make lint       ruff, mypy, bandit and nodesafe"
+	@echo "make lint       ruff, mypy, bandit, nodesafe, and ComfyUI's names"
 	@echo "make format     let ruff format and fix"
 	@echo "make workflows  write workflows/*.json anew from scripts/build_workflows.py"
 	@echo "make thumbnails  draw workflows/*.jpg anew from demo/contact-sheet.png"
@@ -37,6 +37,7 @@ lint: setup
 	$(RUN) -m ruff format --check .
 	$(RUN) scripts/check_types.py
 	$(RUN) scripts/check_security.py
+	$(RUN) scripts/check_host_symbols.py
 
 format: setup
 	$(RUN) -m ruff format .
