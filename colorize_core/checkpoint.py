@@ -115,6 +115,30 @@ def named_tensors(loaded: object) -> dict[str, Tensor]:
     return {key: value for key, value in inner.items() if isinstance(key, str) and isinstance(value, Tensor)}
 
 
+def check_weights(weights: Mapping[str, Tensor], file_name: str) -> None:
+    """Refuse tensors that are no plain weights, before their shapes are trusted.
+
+    A pickle may hold a single number that says it is a tensor of a million rows, a tensor without any numbers, or one
+    of whole numbers, which a module would take as they are.
+
+    Raises:
+        ColorizeError: names the first such tensor.
+    """
+    for key, tensor in weights.items():
+        if tensor.layout != torch.strided or tensor.is_meta or tensor.is_quantized:
+            came = "a sparse, quantized or empty tensor"
+        elif not tensor.is_floating_point():
+            came = str(tensor.dtype).removeprefix("torch.")
+        elif tensor.numel() * tensor.itemsize > tensor.untyped_storage().nbytes():
+            came = f"{list(tensor.shape)} over {tensor.untyped_storage().nbytes()} bytes"
+        else:
+            continue
+        raise ColorizeError(
+            f"{file_name}: {key} is {came}; expected floating-point numbers, each stored. The file is edited or not "
+            "what its name says: download it again from where it was published."
+        )
+
+
 def describe(keys: Mapping[str, Tensor]) -> tuple[str, str]:
     """Say what a file that is no version 2 checkpoint is, and what to do with it."""
     if not keys:

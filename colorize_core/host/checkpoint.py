@@ -1,6 +1,7 @@
 """From a checkpoint file to MODEL, COLORIZER, CONTROL_NET, VAE and CLIP_VISION."""
 
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +13,7 @@ import torch
 from comfy.ldm.models.autoencoder import AutoencoderKL
 from torch import Tensor
 
-from ..checkpoint import check_complete, fingerprint, prediction_type, split_parts, vae_config
+from ..checkpoint import check_complete, check_weights, fingerprint, prediction_type, split_parts, vae_config
 from .colorizer import Colorizer, load_colorizer
 from .image_tower import load_image_tower
 from .loading import read_file, reading_sizes
@@ -52,6 +53,8 @@ def load_tensors(tensors: Mapping[str, Tensor], file_name: str, prediction: str 
         prediction: as in `load_checkpoint`.
     """
     parts = split_parts(tensors, file_name)
+    for part in fields(parts):
+        check_weights(getattr(parts, part.name), file_name)
     checkpoint = fingerprint(parts)
     progress = comfy.utils.ProgressBar(len(tensors))
     clip_vision = load_image_tower(parts.image_tower, file_name) if parts.image_tower else None

@@ -146,7 +146,7 @@ def tokens_of(clip_vision: comfy.clip_vision.ClipVisionModel | None, picture: Te
         comfy.model_management.throw_exception_if_processing_interrupted()
         encoded.append(encode_tokens(clip_vision, chunk))
         progress.update(1)
-    return torch.cat(encoded)
+    return finite(torch.cat(encoded), "clip_vision", "--fp32-text-enc")
 
 
 def matching_tokens(clip_vision: comfy.clip_vision.ClipVisionModel | None, picture: Tensor, carrier: Carrier) -> Tensor:
@@ -194,7 +194,21 @@ def encode_latents(
         sizes = y.to(device=device, dtype=dtype).expand(len(batch[0]), -1)
         encoded = encoder.model(*batch, sizes, on_block=lambda: next(advance))
         outputs.append([o.to(comfy.model_management.intermediate_device()) for o in encoded])
-    return [torch.cat(parts) for parts in zip(*outputs, strict=True)]
+    return [finite(torch.cat(parts), "colorizer", "--fp32-unet") for parts in zip(*outputs, strict=True)]
+
+
+def finite(encoded: Tensor, name: str, option: str) -> Tensor:
+    """Return what an encoder gives, or say that it is not finite.
+
+    Args:
+        name: the input that the encoder came in. option: of ComfyUI's command line, that gives it full precision.
+    """
+    if not encoded.isfinite().all():
+        raise ColorizeError(
+            f"`{name}` makes NaN or infinite values; expected numbers. Its file is damaged, or its precision does not "
+            f"suffice: download the file again, or start ComfyUI with {option}."
+        )
+    return encoded
 
 
 def memory_for(encoder: comfy.model_patcher.ModelPatcher, latent: Tensor) -> int:

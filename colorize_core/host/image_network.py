@@ -9,10 +9,17 @@ import comfy.ops
 import torch
 from torch import nn
 
-from ..checkpoint import check_complete
+from ..checkpoint import check_complete, check_weights
 from ..errors import ColorizeError
 from .frames import map_frames
-from .loading import cancellable, patcher_for, read_file, stop_when_cancelled, takes_weights_as_they_are
+from .loading import (
+    cancellable,
+    patcher_for,
+    read_file,
+    reading_sizes,
+    stop_when_cancelled,
+    takes_weights_as_they_are,
+)
 
 #: (the network, one frame [1, H, W, C] on the network's device, float32) -> [1, …].
 OneFrame = Callable[[Callable[[torch.Tensor], torch.Tensor], torch.Tensor], torch.Tensor]
@@ -87,12 +94,14 @@ def load_image_network(path: str, file_name: str, family: Family) -> ImageNetwor
         ColorizeError: the file is something else, or incomplete.
     """
     state_dict = without_prefix(read_file(path), file_name, family)
-    try:
-        weights = family.convert(state_dict)
-    except KeyError as error:
-        raise ColorizeError(
-            f"{file_name} is {family.name}, but lacks the tensor {error}. The file is truncated: download it again."
-        ) from error
+    check_weights({k: v for k, v in state_dict.items() if not k.endswith("num_batches_tracked")}, file_name)
+    with reading_sizes(family.name, file_name):
+        try:
+            weights = family.convert(state_dict)
+        except KeyError as error:
+            raise ColorizeError(
+                f"{file_name} is {family.name}, but lacks the tensor {error}. The file is truncated: download it again."
+            ) from error
     device = comfy.model_management.get_torch_device()
     dtype = torch.float16 if comfy.model_management.should_use_fp16(device) else torch.float32
     offload = comfy.model_management.unet_offload_device()

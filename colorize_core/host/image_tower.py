@@ -7,8 +7,11 @@ import json
 import tempfile
 from pathlib import Path
 
+import comfy.clip_model
 import comfy.clip_vision
 import comfy.model_management
+import comfy.ops
+import torch
 from torch import Tensor
 
 from ..checkpoint import check_complete, image_tower_config
@@ -21,12 +24,14 @@ def load_image_tower(state_dict: dict[str, Tensor], file_name: str) -> comfy.cli
     with reading_sizes("the image tower", file_name):
         config = image_tower_config(state_dict)
         weights = comfy.clip_vision.convert_to_transformers(dict(state_dict), "")
+        meta, operations = torch.device("meta"), comfy.ops.manual_cast
+        tower = comfy.clip_model.CLIPVisionModelProjection(config, torch.float32, meta, operations)
+        check_complete("the image tower", file_name, tower.state_dict(), weights)
     # A file is what every supported ComfyUI version takes; later ones take the dictionary as well.
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "config.json"
         path.write_text(json.dumps(config))
         clip_vision = comfy.clip_vision.ClipVisionModel(str(path))
-    check_complete("the image tower", file_name, clip_vision.model.state_dict(), weights)
     with cancellable(clip_vision.model):
         clip_vision.load_sd(weights)
     return clip_vision

@@ -28,7 +28,7 @@ def read_file(path: str) -> dict[str, Tensor]:
             "is no checkpoint, or it holds Python objects beside its tensors: use a .safetensors version of it."
         ) from error
     except Exception as error:
-        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        reason = first_line(error)
         raise ColorizeError(
             f"{path} cannot be read ({reason}). The file is truncated or no checkpoint at all: "
             "compare its size with the published one and download it again."
@@ -52,16 +52,26 @@ def cancellable(module: nn.Module) -> Iterator[None]:
             handle.remove()
 
 
+def first_line(error: Exception) -> str:
+    """Return what an error says, for brackets in a message."""
+    return str(error).strip().partition("\n")[0][:200] or type(error).__name__
+
+
 @contextmanager
 def reading_sizes(part: str, file_name: str) -> Iterator[None]:
-    """Turn whatever goes wrong while sizes are read off weights into a sentence about the part."""
+    """Turn whatever goes wrong while sizes are read off weights into a sentence about the part.
+
+    Nothing in it takes memory for weights: what would hold them is built without (on the device "meta") until its
+    shapes are known to be those of the file.
+    """
     try:
         yield
     except ColorizeError:
         raise
-    except (LookupError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
+    except (LookupError, ValueError, TypeError, AttributeError, ArithmeticError, RuntimeError) as error:
         raise ColorizeError(
-            f"{file_name}: the sizes of {part} cannot be read off its weights ({type(error).__name__}: {error}). "
+            f"{file_name}: the sizes of {part} cannot be read off its weights "
+            f"({type(error).__name__}: {first_line(error)}). "
             "The file is truncated, edited or of another version: download the checkpoint again."
         ) from error
 
@@ -110,8 +120,9 @@ def load_module(
     storage, compute = dtypes_for(state_dict)
     offload = comfy.model_management.unet_offload_device()
     with reading_sizes(part, file_name):
-        module = build(state_dict, comfy.ops.manual_cast, offload, storage).train(False)
-    check_complete(part, file_name, module.state_dict(), state_dict)
+        expected = build(state_dict, comfy.ops.manual_cast, torch.device("meta"), storage).state_dict()
+    check_complete(part, file_name, expected, state_dict)
+    module = build(state_dict, comfy.ops.manual_cast, offload, storage).train(False)
     module.compute_dtype = compute  # type: ignore[assignment]  # An attribute, for torch.nn.Module takes any.
     patcher = patcher_for(module)
     with cancellable(module):

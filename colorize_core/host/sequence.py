@@ -23,7 +23,7 @@ from torch import Tensor
 from ..frame_seeds import StepNoise, frame_seeds, start_noise, step_seed
 from .frame_slices import Frames, check_frames, is_control
 from .guider import make_guider
-from .shot_latents import check_channels, checked_latent, checked_noise_mask, frame_indices
+from .shot_latents import check_channels, checked_latent, checked_noise_mask, finite_frames, frame_indices
 
 #: Most frames in a chunk that is chosen automatically; more gain no speed and make progress coarse.
 MOST_FRAMES = 16
@@ -138,7 +138,7 @@ class Shot:
             comfy.model_management.throw_exception_if_processing_interrupted()
             frames = Frames(start, min(count, start + chunk), count)
             try:
-                done.append(self.sample_frames(frames))
+                done.append(finite_frames(self.sample_frames(frames), self.settings.first_frame + start))
             except out_of_memory_error():
                 if self.settings.chunk_size or chunk == 1:
                     raise

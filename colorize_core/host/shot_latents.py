@@ -59,3 +59,18 @@ def checked_noise_mask(latent: dict, count: int) -> Tensor | None:
             "one mask, or one for each frame."
         )
     return mask
+
+
+def finite_frames(sampled: Tensor, first: int) -> Tensor:
+    """Return what was sampled [B, 4, h, w], or say which frames came out as no numbers, before more are sampled.
+
+    Args:
+        first: number of the first of these frames.
+    """
+    bad = [first + index for index, frame in enumerate(sampled) if not frame.isfinite().all()]
+    if bad:
+        raise ColorizeError(
+            f"Sampling has given NaN or infinite values in {len(bad)} of {len(sampled)} frames (first: {bad[0]}); "
+            "expected numbers. Lower `cfg` and the strengths of Apply Colorization, or start ComfyUI with --fp32-unet."
+        )
+    return sampled

@@ -4,7 +4,9 @@ import comfy.model_base
 import comfy.model_detection
 import comfy.model_management
 import comfy.model_patcher
+import comfy.ops
 import comfy.supported_models
+import torch
 from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
 from torch import Tensor
 
@@ -35,6 +37,13 @@ def unet_config(state_dict: dict[str, Tensor], file_name: str) -> dict:
         return comfy.model_detection.detect_unet_config(state_dict, "")
 
 
+def layout(config: ColorizeSD2, file_name: str) -> dict[str, Tensor]:
+    """Return the weights of the UNet of these sizes without their memory: a file may tell of any."""
+    with reading_sizes("the UNet", file_name):
+        operations = comfy.ops.disable_weight_init
+        return UNetModel(**config.unet_config, device=torch.device("meta"), operations=operations).state_dict()
+
+
 def load_unet(
     state_dict: dict[str, Tensor], prediction: str, file_name: str, checkpoint: str
 ) -> comfy.model_patcher.ModelPatcher:
@@ -50,10 +59,10 @@ def load_unet(
     """
     state_dict = squeeze_projections(state_dict)
     config = ColorizeSD2(unet_config(state_dict, file_name), prediction)
+    check_complete("the UNet", file_name, layout(config, file_name), state_dict)
     storage, compute = dtypes_for(state_dict)
     config.set_inference_dtype(storage, None if compute == storage else compute)
     model = config.get_model(state_dict, "").to(comfy.model_management.unet_offload_device())
-    check_complete("the UNet", file_name, model.diffusion_model.state_dict(), state_dict)
     patcher = patcher_for(model)
     options = {"assign": True} if takes_weights_as_they_are(patcher) else {}
     with cancellable(model.diffusion_model):

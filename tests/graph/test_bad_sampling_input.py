@@ -48,6 +48,15 @@ def test_an_empty_conditioning_is_named(pack, applied, sample):
         pack.run("ColorizeGuider", **(applied | {"positive": []}))
 
 
+def test_frames_that_come_out_as_no_numbers_end_the_shot(pack, studio, applied, sample):
+    """A model whose last layer gives NaN, as half precision can."""
+    model = applied["model"].clone()
+    bias = "diffusion_model.out.2.bias"
+    model.add_patches({bias: (studio.torch.full_like(model.model.state_dict()[bias], float("nan")),)})
+    with pytest.raises(pack.Error, match=r"NaN or infinite values in 1 of 1 frames \(first: 7\).*`cfg`"):
+        sample(model=model, first_frame=7, chunk_size=1)
+
+
 LATENTS = {
     "NaN": (lambda torch: {"samples": torch.full((2, 4, 8, 8), float("nan"))}, "NaN"),
     "of another model": (lambda torch: {"samples": torch.rand(2, 16, 8, 8)}, "has 16 channels; `model` takes 4"),

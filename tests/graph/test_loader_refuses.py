@@ -280,6 +280,35 @@ def test_a_pickle_that_holds_no_named_tensors_is_refused(host, refused_file, con
     assert "ownload" in message
 
 
+NO_WEIGHTS = {
+    "one number that says it is a million rows": (
+        lambda torch: torch.zeros(1).expand(1_000_000, 1_000_000),
+        "[1000000, 1000000] over 4 bytes",
+    ),
+    "whole numbers": (lambda torch: torch.zeros(32, dtype=torch.int64), "int64"),
+    "complex numbers": (lambda torch: torch.zeros(32, dtype=torch.complex64), "complex64"),
+    "sparse": (lambda torch: torch.zeros(32).to_sparse(), "a sparse, quantized or empty tensor"),
+    "without contents": (lambda torch: torch.zeros(32, device="meta"), "a sparse, quantized or empty tensor"),
+}
+"""What -> how it is made, and what the message calls it."""
+
+
+@pytest.mark.parametrize("what", NO_WEIGHTS)
+@pytest.mark.parametrize("start", [UNET, "first_stage_model.", "bg_encoder.", "cond_stage_model.visual.model."])
+def test_a_tensor_that_is_no_plain_weight_is_named(host, tiny_tensors, refused, start, what):
+    make, words = NO_WEIGHTS[what]
+    name = next(key for key in tiny_tensors if key.startswith(start))
+    message = refused({**tiny_tensors, name: make(host.torch)})
+    assert f"is {words}; expected floating-point numbers" in message and "some.safetensors" in message
+
+
+def test_sizes_read_off_a_huge_weight_take_no_memory(host, tiny_tensors, refused):
+    """A file of a few numbers in which one weight tells of a UNet of terabytes."""
+    huge = UNET + "time_embed.0.weight"
+    message = refused({**tiny_tensors, huge: host.torch.zeros(1).expand(4_000_000, 1_000_000)})
+    assert "over 4 bytes" in message
+
+
 def test_a_refused_file_leaves_nothing_loaded_behind(studio, tiny_tensors, pack):
     import comfy.model_management
 
