@@ -97,6 +97,10 @@ def train(
             optimiser.load_state_dict(saved["optimiser"])
             schedule.load_state_dict(saved["schedule"])
         losses = saved["losses"]
+        if saved["done"] and len(losses) < recipe.steps:  # the recipe has grown since
+            schedule = torch.optim.lr_scheduler.LambdaLR(
+                optimiser, lambda step: _cosine(recipe)(step + len(saved["losses"]))
+            )
         log.info("%s: %d of %d steps are done", name, len(losses), recipe.steps)
 
     def save(done: bool) -> None:

@@ -29,8 +29,8 @@ RECIPES = {
     "tower": Recipe(steps=600, rate=1.5e-3, seed=2, decay=0.98),
     "base": Recipe(steps=1600, rate=1.3e-3, seed=3, decay=0.995),
     "background": Recipe(steps=800, rate=1.0e-3, seed=4, decay=0.99),
-    "style": Recipe(steps=220, rate=1.0e-3, seed=5, decay=0.99),
-    "decoder": Recipe(steps=250, rate=1.0e-3, seed=6, decay=0.98),
+    "style": Recipe(steps=900, rate=1.0e-3, seed=5, decay=0.99),
+    "decoder": Recipe(steps=500, rate=1.0e-3, seed=6, decay=0.98),
 }
 
 FIGURES, STYLED_FIGURES, BACKDROPS = 1400, 700, 3500
