@@ -16,7 +16,7 @@ from torch import Tensor
 
 from comfy_path import PACK, ROOT, import_comfyui
 
-STEPS, GUIDANCE = 20, 1.5
+STEPS, GUIDANCE = 20, 2.0
 CHECKPOINT_NAME = "colorize-demo.safetensors"
 
 

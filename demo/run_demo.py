@@ -27,7 +27,7 @@ from workflow_prompt import set_inputs, to_prompt, use_embedded_tower  # noqa: E
 WORKFLOW = "character_and_background"
 ASSETS, OUTPUT = DEMO / "assets", DEMO / "output"
 CHECKPOINT = DEMO / "colorize-demo.safetensors"
-SIDE, STEPS, GUIDANCE = 128, 20, 1.5
+SIDE, STEPS, GUIDANCE = 128, 20, 2.0
 
 ROWS = (
     ("drawing-jumper", "reference-blueberry", "background-hills"),

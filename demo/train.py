@@ -29,11 +29,11 @@ RECIPES = {
     "tower": Recipe(steps=600, rate=1.5e-3, seed=2, decay=0.98),
     "base": Recipe(steps=1600, rate=1.3e-3, seed=3, decay=0.995),
     "background": Recipe(steps=800, rate=1.0e-3, seed=4, decay=0.99),
-    "style": Recipe(steps=900, rate=1.0e-3, seed=5, decay=0.99),
+    "style": Recipe(steps=620, rate=1.0e-3, seed=5, decay=0.99),
     "decoder": Recipe(steps=500, rate=1.0e-3, seed=6, decay=0.98),
 }
 
-FIGURES, STYLED_FIGURES, BACKDROPS = 1400, 700, 3500
+FIGURES, STYLED_FIGURES, BACKDROPS = 1400, 1400, 3500
 """Characters, those of the last stage, and backgrounds in training."""
 
 
@@ -168,7 +168,11 @@ class Trainer:
         def loss(rng: np.random.Generator, step: int) -> Tensor:
             b = diffusion_batch(self.pools, targets, latents, rng, injection=True, styled=True)
             x, v = SCHEDULE.noised(b.latents, b.timesteps)
-            latent, style_latent = self._encode(torch.cat([b.behind_pictures, b.reference_pictures])).chunk(2)
+            rows = b.strength > 0
+            encoded = self._encode(torch.cat([b.behind_pictures[rows], b.reference_pictures]))
+            behind_latents, style_latent = encoded.split([len(encoded) - ROWS, ROWS])
+            latent = torch.zeros_like(b.latents)
+            latent[rows] = behind_latents
             common = (b.lines, b.mask, b.references, b.behind, b.split, b.keep, b.timesteps, b.inject, b.strength)
             sizes, style_sizes = random_sizes(rng, ROWS), random_sizes(rng, ROWS)
             return call((*common, latent, sizes, style_latent, style_sizes, b.style_on, b.style_answers), x, v)
@@ -199,7 +203,7 @@ def main() -> None:
     parser.add_argument("--until", choices=list(RECIPES), help="stop after this stage, and keep the shipped file")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--compile", action="store_true", help="compile every stage: pays off on many cores only")
-    parser.add_argument("--short", type=float, default=1.0, help="share of each stage's steps, for a trial")
+    parser.add_argument("--short", type=float, default=1.0, help="share of each stage's steps: a trial's, or above 1")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     import_comfyui("--use-pytorch-cross-attention")

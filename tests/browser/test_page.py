@@ -11,7 +11,7 @@ TEMPLATES = sorted(path.stem for path in (ROOT / "workflows").glob("*.json"))
 CHECKPOINT_LOADER, ENCODER, SAMPLER, RESULT = (
     "Load Colorize Checkpoint", "Encode Reference", "KSampler", "Save Image",
 )  # fmt: skip
-SIDE, GUIDANCE = 128, 1.5  # what the demonstration model is made for
+SIDE, GUIDANCE = 128, 2.0  # what the demonstration model is made for
 STEPS, MANY_STEPS = 10, 200
 
 
