@@ -184,7 +184,8 @@ def test_cuts_agree_and_a_dead_comfyui_is_started_again(job, shot, tmp_path):
 
 def test_killed_in_the_middle_and_begun_anew(job, tmp_path):
     output = tmp_path / "out"
-    killed = job(output, 3)
+    chunk = 3
+    killed = job(output, chunk)
     killed.wait_for(lambda: len(killed.written) >= 6)
     killed.process.kill()
     killed.process.wait()
@@ -193,7 +194,10 @@ def test_killed_in_the_middle_and_begun_anew(job, tmp_path):
     assert all(path.read_bytes().endswith(b"IEND\xaeB`\x82") for path in output.glob("*.png"))
 
     again = job(output, 4).finish()
-    assert sorted(killed.written + again.written) == list(FRAMES), "each frame is written exactly once"
+    told = sorted(killed.written + again.written)
+    assert len(told) == len(set(told)), "a frame was coloured twice"
+    # The killed session's task may end the chunk that it is at, which nobody is left to write into the log.
+    assert len(set(FRAMES) - set(told)) <= chunk
     assert list(pictures(output)) == NAMES
     # The ComfyUI of the killed session has noticed that nobody uses it any more.
     killed.wait_for(lambda: "ended" in killed.state)
