@@ -187,10 +187,9 @@ def disc_maximum(mask: torch.Tensor, radius: int, on_strip: OnStrip = lambda: No
         on_strip: see `OnStrip`.
     """
     padded, width = F.pad(mask, (radius, radius)), mask.shape[-1]
-    strips = []
-    for left in range(0, width, strip_size(mask.shape[-2])):
-        wide = min(strip_size(mask.shape[-2]), width - left)
-        strips.append(_disc_maximum_of_strip(padded[..., left : left + wide + 2 * radius], radius))
+    strips, columns = [], strip_size(mask.shape[-2])
+    for left in range(0, width, columns):
+        strips.append(_disc_maximum_of_strip(padded[..., left : left + columns + 2 * radius], radius))
         on_strip()
     return torch.cat(strips, dim=-1)
 

@@ -85,7 +85,7 @@ def train(
     """
     learning = list(parameters)
     optimiser = torch.optim.AdamW(learning, lr=recipe.rate, betas=(0.9, 0.99), weight_decay=recipe.weight_decay)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, _cosine(recipe))
+    share_of_rate = _cosine(recipe)
     average = AveragedModel(modules, multi_avg_fn=get_ema_multi_avg_fn(recipe.decay))
     losses: list[float] = []
     file = state / f"{name}.pt"
@@ -95,18 +95,13 @@ def train(
         average.load_state_dict(saved["average"])
         if not saved["done"]:
             optimiser.load_state_dict(saved["optimiser"])
-            schedule.load_state_dict(saved["schedule"])
         losses = saved["losses"]
-        if saved["done"] and len(losses) < recipe.steps:  # the recipe has grown since
-            schedule = torch.optim.lr_scheduler.LambdaLR(
-                optimiser, lambda step: _cosine(recipe)(step + len(saved["losses"]))
-            )
         log.info("%s: %d of %d steps are done", name, len(losses), recipe.steps)
 
     def save(done: bool) -> None:
         content = {"modules": modules.state_dict(), "average": average.state_dict(), "losses": losses, "done": done}
         if not done:
-            content |= {"optimiser": optimiser.state_dict(), "schedule": schedule.state_dict()}
+            content["optimiser"] = optimiser.state_dict()
         torch.save(content, file.with_suffix(".part"))
         file.with_suffix(".part").replace(file)
         record = state / "losses.json"
@@ -120,13 +115,14 @@ def train(
         for step in tqdm(
             range(len(losses), recipe.steps), name, initial=len(losses), total=recipe.steps, mininterval=10
         ):
+            for group in optimiser.param_groups:
+                group["lr"] = recipe.rate * share_of_rate(step)
             optimiser.zero_grad(set_to_none=True)
             torch.manual_seed(recipe.seed * 1_000_003 + step)
             loss = step_loss(np.random.default_rng([recipe.seed, step]), step)
             loss.backward()
             nn.utils.clip_grad_norm_(learning, recipe.clip)
             optimiser.step()
-            schedule.step()
             average.update_parameters(modules)
             losses.append(loss.item())
             if step % 50 == 49:

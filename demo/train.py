@@ -12,6 +12,7 @@ import dataclasses
 import itertools
 import logging
 import shutil
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -20,6 +21,9 @@ from tqdm import tqdm
 
 from comfy_path import DEMO, import_comfyui
 from loop import Recipe, train
+
+if TYPE_CHECKING:
+    from stages import Batch
 
 STATE = DEMO / ".state"
 CHECKPOINT = DEMO / "colorize-demo.safetensors"
@@ -91,6 +95,13 @@ class Trainer:
         with torch.autocast("cpu", torch.bfloat16):
             return encode(self.vae, pictures)
 
+    def _behind(self, batch: Batch) -> Tensor:
+        """Return the backgrounds' latents for rows with injection, zeros for the others."""
+        rows = batch.strength > 0
+        latents = torch.zeros_like(batch.latents)
+        latents[rows] = self._encode(batch.behind_pictures[rows])
+        return latents
+
     def _targets(self, name: str, figures: int, seed: int, styled: bool) -> tuple[list, Tensor]:
         """Return the targets and their latents, encoded once."""
         from stages import draw_targets, paint
@@ -134,9 +145,7 @@ class Trainer:
         def loss(rng: np.random.Generator, step: int) -> Tensor:
             b = diffusion_batch(self.pools, targets, latents, rng, injection=True)
             x, v = SCHEDULE.noised(b.latents, b.timesteps)
-            rows = b.strength > 0
-            latent = torch.zeros_like(b.latents)
-            latent[rows] = self._encode(b.behind_pictures[rows])
+            latent = self._behind(b)
             blind = torch.from_numpy(rng.random(ROWS) >= 0.35).float().maximum(1 - b.strength)
             own_tokens = torch.from_numpy(rng.random(ROWS) < 0.7)
             sizes = random_sizes(rng, ROWS)
@@ -168,11 +177,7 @@ class Trainer:
         def loss(rng: np.random.Generator, step: int) -> Tensor:
             b = diffusion_batch(self.pools, targets, latents, rng, injection=True, styled=True)
             x, v = SCHEDULE.noised(b.latents, b.timesteps)
-            rows = b.strength > 0
-            encoded = self._encode(torch.cat([b.behind_pictures[rows], b.reference_pictures]))
-            behind_latents, style_latent = encoded.split([len(encoded) - ROWS, ROWS])
-            latent = torch.zeros_like(b.latents)
-            latent[rows] = behind_latents
+            latent, style_latent = self._behind(b), self._encode(b.reference_pictures)
             common = (b.lines, b.mask, b.references, b.behind, b.split, b.keep, b.timesteps, b.inject, b.strength)
             sizes, style_sizes = random_sizes(rng, ROWS), random_sizes(rng, ROWS)
             return call((*common, latent, sizes, style_latent, style_sizes, b.style_on, b.style_answers), x, v)

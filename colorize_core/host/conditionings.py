@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping
 
-import torch
 from comfy.model_patcher import ModelPatcher
 from torch import Tensor
 
-from ..errors import ColorizeError
+from ..errors import ColorizeError, check_finite
 from .unet import context_channels
 
 
@@ -34,8 +33,5 @@ def check_context(name: str, context: Tensor, channels: int | None) -> None:
             f"`{name}` has tokens of shape {list(context.shape)}; expected [batch, tokens, {channels or 'channels'}], "
             "which `model` attends to. Wire model and conditionings from one and the same Apply Colorization."
         )
-    if not torch.isfinite(context).all():
-        raise ColorizeError(
-            f"`{name}` holds NaN or infinite values; expected numbers. The node before this one made them: look at its "
-            "own inputs, and at the precision of the encoder."
-        )
+    advice = "The node before this one made them: look at its own inputs, and at the precision of the encoder."
+    check_finite(context, f"`{name}` holds", advice)

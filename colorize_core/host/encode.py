@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..carrier import Carrier, check_batches, fit_rows
-from ..errors import ColorizeError
+from ..errors import ColorizeError, check_finite
 from ..pictures import as_rgb, checked_picture
 from ..size_embedding import size_embedding
 from .colorizer import Colorizer
@@ -203,11 +203,8 @@ def finite(encoded: Tensor, name: str, option: str) -> Tensor:
     Args:
         name: the input that the encoder came in. option: of ComfyUI's command line, that gives it full precision.
     """
-    if not encoded.isfinite().all():
-        raise ColorizeError(
-            f"`{name}` makes NaN or infinite values; expected numbers. Its file is damaged, or its precision does not "
-            f"suffice: download the file again, or start ComfyUI with {option}."
-        )
+    advice = "Its file is damaged, or its precision does not suffice: download the file again, or start ComfyUI with"
+    check_finite(encoded, f"`{name}` makes", f"{advice} {option}.")
     return encoded
 
 
@@ -251,11 +248,7 @@ def encode_with_vae(vae: comfy.sd.VAE, picture: Tensor) -> Tensor:
             f"`vae` makes latents of shape {tuple(latent.shape)}; expected {expected}. Wire the VAE of Load Colorize "
             "Checkpoint, or another Stable Diffusion 1.x or 2.x VAE."
         )
-    if not latent.isfinite().all():
-        raise ColorizeError(
-            "`vae` makes NaN or infinite values; expected numbers. Its precision does not suffice: start ComfyUI with "
-            "--fp32-vae."
-        )
+    check_finite(latent, "`vae` makes", "Its precision does not suffice: start ComfyUI with --fp32-vae.")
     return latent * LATENT_FORMAT.scale_factor
 
 

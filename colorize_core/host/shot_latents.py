@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 
 import comfy.model_patcher
-import torch
 from torch import Tensor
 
-from ..errors import ColorizeError
+from ..errors import ColorizeError, check_finite
 from ..masks import checked_mask
 
 
@@ -19,11 +18,8 @@ def checked_latent(latent: dict) -> Tensor:
             f"`latent_image` is {came}; expected frames [N, 4, h, w]. Use Empty Latent Image with batch_size = number "
             "of frames."
         )
-    if not torch.isfinite(samples).all():
-        raise ColorizeError(
-            "`latent_image` holds NaN or infinite values; expected numbers. The node before this one made them; a "
-            "VAE in half precision is the usual cause (--fp32-vae)."
-        )
+    advice = "The node before this one made them; a VAE in half precision is the usual cause (--fp32-vae)."
+    check_finite(samples, "`latent_image` holds", advice)
     return samples
 
 

@@ -1,11 +1,11 @@
 """The list of ComfyUI's names: it is true, one room alone uses them, and what upstream takes away is noticed."""
 
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from module_files import load_file
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SCRIPT = ROOT / "scripts" / "check_host_symbols.py"
@@ -13,10 +13,7 @@ SCRIPT = ROOT / "scripts" / "check_host_symbols.py"
 
 @pytest.fixture(scope="module")
 def script():
-    spec = importlib.util.spec_from_file_location("check_host_symbols", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_file(SCRIPT, "check_host_symbols")
 
 
 def test_all_names_are_there_and_listed(comfyui_path):

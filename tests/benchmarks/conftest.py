@@ -1,6 +1,5 @@
 """The short benchmarks, run once by their command; what they watch with; and the studio of tests/graph."""
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -11,25 +10,18 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from module_files import fixtures_of, load_file
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
-def _module(path: Path, name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-studio = _module(ROOT / "tests" / "graph" / "conftest.py", "graph_fixtures").studio
+studio = fixtures_of("graph").studio
 
 
 @pytest.fixture(scope="session")
 def watches() -> ModuleType:
     """The module benchmarks/watches.py."""
-    return _module(ROOT / "benchmarks" / "watches.py", "benchmark_watches")
+    return load_file(ROOT / "benchmarks" / "watches.py", "benchmark_watches")
 
 
 @dataclass

@@ -5,7 +5,6 @@ at a chosen place of it and see afterwards that nothing it made is still held.
 """
 
 import gc
-import importlib.util
 import itertools
 import weakref
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
+from module_files import fixtures_of
 
 #: What a run of ours makes and must not outlive it.
 RUN_OBJECTS = (
@@ -31,17 +31,8 @@ RUN_OBJECTS = (
 NO_WORK = ("empty", "empty_like", "new_empty", "set_", "lift_fresh", "reshape", "detach")
 
 
-def _fixtures_of(folder: str) -> ModuleType:
-    path = Path(__file__).parent.parent / folder / "conftest.py"
-    spec = importlib.util.spec_from_file_location(f"{folder}_fixtures", path)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-studio = _fixtures_of("graph").studio
-_live_server = _fixtures_of("live_server")
+studio = fixtures_of("graph").studio
+_live_server = fixtures_of("live_server")
 pictures, pixels = _live_server.pictures, _live_server.pixels
 
 

@@ -4,17 +4,15 @@
 """
 
 import contextlib
-import importlib.util
 import signal
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
+from module_files import fixtures_of, load_file
 
 TESTS = Path(__file__).resolve().parent.parent
 #: Bytes that a fuzz test may take beyond what the process has; beyond this lies a runaway allocation.
@@ -23,18 +21,10 @@ MEMORY = 6 << 30
 HANG = 300
 
 
-def _load(path: Path) -> ModuleType:
-    name = f"fuzz_{path.parent.name}_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-_graph = _load(TESTS / "graph" / "conftest.py")
-_values, _outcomes, _workshop = (_load(TESTS / "fuzz" / f"{name}.py") for name in ("values", "outcomes", "workshop"))
+_graph = fixtures_of("graph")
+_values, _outcomes, _workshop = (
+    load_file(TESTS / "fuzz" / f"{name}.py", f"fuzz_{name}") for name in ("values", "outcomes", "workshop")
+)
 studio, tiny_tensors, foreign, narrow = _graph.studio, _graph.tiny_tensors, _graph.foreign, _graph.narrow
 wide_vae, dino_tower = _graph.wide_vae, _graph.dino_tower
 

@@ -4,13 +4,13 @@ The studio is that of tests/graph, the pictures are those of tests/live_server. 
 ControlNets, another checkpoint) are made here, for the tests in this process and for those on a server.
 """
 
-import importlib.util
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from module_files import fixtures_of
 
 #: Relative difference that another order of the same sums makes in float32, over three steps.
 SAME = 2e-5
@@ -32,16 +32,7 @@ LORA_STARTS = {
 }
 
 
-def _fixtures_of(folder: str) -> ModuleType:
-    path = Path(__file__).parent.parent / folder / "conftest.py"
-    spec = importlib.util.spec_from_file_location(f"{folder}_fixtures", path)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-_graph, _live_server = _fixtures_of("graph"), _fixtures_of("live_server")
+_graph, _live_server = fixtures_of("graph"), fixtures_of("live_server")
 studio, tiny_tensors = _graph.studio, _graph.tiny_tensors
 pictures, pixels, workflow_scripts = _live_server.pictures, _live_server.pixels, _live_server.workflow_scripts
 
