@@ -1,10 +1,12 @@
 """Looking at each operation that PyTorch carries out: what memory is alive, and where the host waits for the device."""
 
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
@@ -67,6 +69,35 @@ _ASKING = {
     "aten::bincount",
 }
 _INDEXING = {"aten::index", "aten::index_put", "aten::index_put_"}
+#: Functions that make a tensor of Python's numbers, and those that do so with an index.
+_OF_NUMBERS = {"tensor", "as_tensor", "new_tensor"}
+_INDEXED = {"__getitem__", "__setitem__"}
+
+
+class _Lists(TorchFunctionMode):
+    """Hand every tensor that is made of Python's numbers to `note(what, inputs)`.
+
+    Seen where the function is called: whether an operation follows that makes the tensor depends on PyTorch's version
+    and on the device.
+    """
+
+    def __init__(self, note: Callable[[str, list[Tensor]], None]) -> None:
+        super().__init__()
+        self.note = note
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        name = getattr(func, "__name__", "")
+        if name in _OF_NUMBERS:
+            data = args[-1] if args else (kwargs or {}).get("data")
+            # A single number in main memory is no more than an argument of a kernel.
+            if isinstance(data, list | tuple | int | float) and (result.ndim > 0 or result.device.type != "cpu"):
+                self.note("a tensor made of numbers", [result])
+        elif name in _INDEXED:
+            index = args[1] if isinstance(args[1], tuple) else (args[1],)
+            if any(isinstance(part, list) for part in index):
+                self.note("a list as an index", [args[0]])
+        return result
 
 
 class DeviceWaits(TorchDispatchMode):
@@ -83,6 +114,15 @@ class DeviceWaits(TorchDispatchMode):
         super().__init__()
         self.seen = 0
         self.found: list[str] = []
+        self._lists = _Lists(lambda what, inputs: self.note(what, inputs))
+
+    def __enter__(self) -> "DeviceWaits":
+        self._lists.__enter__()
+        return super().__enter__()
+
+    def __exit__(self, *exception: Any) -> None:
+        super().__exit__(*exception)
+        self._lists.__exit__(*exception)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         schema = func._schema
@@ -91,8 +131,6 @@ class DeviceWaits(TorchDispatchMode):
         self.seen += 1
         if names & _ASKING or (name in _INDEXING and any(t.dtype in (torch.bool, torch.uint8) for t in inputs[1:])):
             self.note(str(func), inputs)
-        if name == "aten::lift_fresh" and self._is_list(inputs[0]):
-            self.note("a tensor made of a list", inputs)
         result = func(*args, **(kwargs or {}))
         outputs = self._tensors(result)
         devices = {t.device.type for t in (*inputs, *outputs) if t.ndim or t.device.type != "cpu"}
@@ -103,10 +141,6 @@ class DeviceWaits(TorchDispatchMode):
     def note(self, what: str, inputs: list[Tensor]) -> None:
         """Keep what was found."""
         self.found.append(f"{what} {[tuple(t.shape) for t in inputs]}")
-
-    def _is_list(self, tensor: Tensor) -> bool:
-        """A number of Python's in main memory is no more than an argument of a kernel."""
-        return tensor.ndim > 0 or tensor.device.type != "cpu"
 
     @staticmethod
     def _tensors(tree: Any) -> list[Tensor]:

@@ -146,7 +146,14 @@ def test_the_watch_sees_what_waits(host, watches, name):
 def test_the_watch_sees_copies_to_the_device(host, watches):
     torch = host.torch
     x = torch.empty(4, device="meta")
-    for work in (lambda: torch.ones(4).to("meta"), lambda: x.copy_(torch.ones(4)), lambda: x[[0, 1, 3]]):
+    copies = (
+        lambda: torch.ones(4).to("meta"),
+        lambda: x.copy_(torch.ones(4)),
+        lambda: x[[0, 1, 3]],
+        lambda: x.new_tensor([1.0, 2.0]),
+        lambda: torch.tensor(2.0, device="meta"),
+    )
+    for work in copies:
         with watches.DeviceWaits() as waits:
             work()
         assert waits.found
