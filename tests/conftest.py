@@ -188,6 +188,20 @@ def pack(host: SimpleNamespace, base_directory: Path) -> Pack:
     return Pack(host, link.replace(".", "_x_"))
 
 
+@pytest.fixture
+def progress(host: SimpleNamespace) -> Iterator[list[tuple[int, int]]]:
+    """What the page is told while the test works: (done, in all) each time.
+
+    The first and the last come always; newer hosts leave out what follows the one before too soon.
+    """
+    utils = importlib.import_module("comfy.utils")
+    told: list[tuple[int, int]] = []
+    usual = utils.PROGRESS_BAR_HOOK
+    utils.set_progress_bar_global_hook(lambda done, whole, *_, **__: told.append((done, whole)))
+    yield told
+    utils.set_progress_bar_global_hook(usual)
+
+
 class Golden(Mapping[str, Any]):
     """The tensors of one golden file, read when asked for.
 

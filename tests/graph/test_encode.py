@@ -178,17 +178,12 @@ def test_a_carrier_for_one_size_colours_another(studio):
     assert studio.sample(*studio.apply(carrier, studio.mask("left", size)), studio.noise(size)).isfinite().all()
 
 
-def test_progress_is_told_and_comes_to_an_end(studio, encode):
-    import comfy.utils
-
-    seen = []
-    comfy.utils.set_progress_bar_global_hook(lambda value, total, *args, **kwargs: seen.append((value, total)))
-    try:
-        encode("Background", studio.carrier(), studio.picture("background", batch=1))
-    finally:
-        comfy.utils.set_progress_bar_global_hook(None)
-    assert seen[-1] == (12, 12)
-    assert all(value <= total for value, total in seen)
+def test_progress_is_told_and_comes_to_an_end(studio, encode, progress):
+    carrier = studio.carrier()
+    progress.clear()
+    encode("Background", carrier, studio.picture("background", batch=1))
+    assert (1, 12) in progress and progress[-1] == (12, 12)
+    assert all(value <= total for value, total in progress)
 
 
 @pytest.mark.parametrize("what", ["Reference", "Background", "Style"])

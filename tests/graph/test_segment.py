@@ -91,25 +91,26 @@ def test_frames_do_not_depend_on_one_another(pack, segmenter):
     assert torch.equal(together[1:2], alone)
 
 
-def test_a_batch_reports_progress_and_can_be_cancelled(pack, segmenter):
+def test_a_batch_reports_progress_and_can_be_cancelled(pack, segmenter, progress):
     import comfy.model_management
-    import comfy.utils
 
-    reports = []
-    before = comfy.utils.PROGRESS_BAR_HOOK
+    frames, calls = torch.rand(5, 8, 8, 3), []
 
-    def cancel_at_two(value, total, preview, **_):
-        reports.append((value, total))
-        comfy.model_management.interrupt_current_processing(value == 2)
+    def cancel_at_two(module, inputs):
+        calls.append(len(inputs[0]))
+        if len(calls) == 2:
+            comfy.model_management.interrupt_current_processing()
 
-    comfy.utils.set_progress_bar_global_hook(cancel_at_two)
+    handle = segmenter.patcher.model.register_forward_pre_hook(cancel_at_two)
     try:
         with pytest.raises(comfy.model_management.InterruptProcessingException):
-            pack.run("ColorizeSegmentCharacter", segmenter=segmenter, image=torch.rand(5, 8, 8, 3), resolution=64)
+            pack.run("ColorizeSegmentCharacter", segmenter=segmenter, image=frames, resolution=64)
     finally:
-        comfy.utils.set_progress_bar_global_hook(before)
+        handle.remove()
         comfy.model_management.interrupt_current_processing(False)
-    assert reports[-1] == (2, 5)
+    assert progress == [(1, 5)] and calls == [1, 1]
+    pack.run("ColorizeSegmentCharacter", segmenter=segmenter, image=frames, resolution=64)
+    assert progress[-1] == (5, 5)
 
 
 def test_a_single_frame_can_be_cancelled_midway(pack, segmenter):

@@ -235,26 +235,31 @@ def test_a_latent_of_no_pictures(studio, shot):
             studio.pack.run("ColorizeSampleSequence", latent_image={"samples": studio.torch.zeros(shape)}, **inputs)
 
 
-def test_progress_counts_the_whole_shot_and_cancel_stops_it(studio, shot, sample):
+def test_progress_counts_the_whole_shot_and_cancel_stops_it(studio, shot, sample, progress):
     import comfy.model_management
-    import comfy.utils
 
-    seen = []
+    sample(shot, chunk_size=3, steps=4)
+    told = [3 * step for step in range(1, 9)] + [24 + 2 * step for step in range(1, 5)]
+    assert progress[0] == (3, 32) and progress[-1] == (32, 32) and progress == sorted(progress)
+    assert set(progress) <= {(done, 32) for done in told}
+    progress.clear()
 
-    def watch(value, total, preview, node_id=None, **_):
-        seen.append((value, total))
-        if len(seen) == 5:
+    (model, *conditioning), calls = shot, []
+
+    def cancel_at_six(apply_model, args):
+        calls.append(args["input"].shape)
+        if len(calls) == 6:
             comfy.model_management.interrupt_current_processing()
+        return apply_model(args["input"], args["timestep"], **args["c"])
 
-    before = comfy.utils.PROGRESS_BAR_HOOK
-    comfy.utils.set_progress_bar_global_hook(watch)
+    model = model.clone()
+    model.set_model_unet_function_wrapper(cancel_at_six)
     try:
         with pytest.raises(comfy.model_management.InterruptProcessingException):
-            sample(shot, chunk_size=3, steps=4)
+            sample((model, *conditioning), chunk_size=3, steps=4)
     finally:
-        comfy.utils.set_progress_bar_global_hook(before)
         comfy.model_management.interrupt_current_processing(False)
-    assert seen[:5] == [(3 * n, 32) for n in range(1, 5)] + [(12 + 3, 32)]
+    assert len(calls) == 6 and progress[-1][0] < 24
     assert not studio.alive("SamplingRun", "UNetCall", "Frames")
     assert sample(shot, chunk_size=3).shape[0] == FRAMES
 
