@@ -11,11 +11,12 @@ PYTHON ?= python3
 RUN := .venv/bin/python
 endif
 
-.PHONY: help setup test lint format workflows thumbnails locales demo benchmark clean
+.PHONY: help setup test test-all lint format workflows thumbnails locales demo benchmark clean
 
 help:
 	@echo "make setup      virtual environment and a ComfyUI to test on (done by the others when needed)"
-	@echo "make test       all tests; TESTS='tests/core -k mask' picks some, TESTS='tests --slow' adds the long ones"
+	@echo "make test       what each part does; TESTS='tests/core -k mask' picks some, JOBS=4 runs them on four cores"
+	@echo "make test-all   these, and then all further cases; TESTS='tests --slow' adds those of minutes and gigabytes"
 	@echo "make lint       ruff, mypy, bandit, nodesafe, and ComfyUI's names"
 	@echo "make format     let ruff format and fix"
 	@echo "make workflows  write workflows/*.json anew from scripts/build_workflows.py"
@@ -28,9 +29,15 @@ help:
 setup:
 	@$(PYTHON) scripts/setup_host.py
 
+# Each worker has a ComfyUI of its own and takes whole files; a core each is best, and 3 GB of memory.
 TESTS ?= tests
+JOBS ?= 2
+PYTEST := $(RUN) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 test: setup
-	$(RUN) -m pytest $(TESTS)
+	$(PYTEST) --run first $(TESTS)
+
+test-all: test
+	$(PYTEST) --run rest $(TESTS)
 
 lint: setup
 	$(RUN) -m ruff check .

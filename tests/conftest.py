@@ -7,6 +7,9 @@ file in models/checkpoints. Tests of the mathematics alone need none of these: t
 
 The host runs in float32 on the CPU; `--host-args="--cpu"` gives it other arguments. Tests marked `default_dtypes`
 are left out of an ordinary run and come in with `-m default_dtypes --host-args=--cpu`, in a process of their own.
+
+Tests marked `thorough` say the same of more cases. `--run` chooses: `first` leaves them out, `rest` takes nothing else,
+`all` (unless told) takes both.
 """
 
 import asyncio
@@ -33,30 +36,46 @@ FLOAT32 = "--cpu --fp32-unet --fp32-vae --fp32-text-enc"
 TINY_CHECKPOINT = "tiny-v2.safetensors"
 
 
+#: Folders of tests in the order in which workers take their files: what takes long must not come last.
+LONGEST_FIRST = ("mixing", "browser", "fuzz", "faults", "farm", "live_server", "demo", "benchmarks", "install", "graph")
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--host-args", default=FLOAT32, help=f"arguments of the in-process ComfyUI (default: {FLOAT32})")
+    parser.addoption("--run", choices=("first", "rest", "all"), default="all", help="see tests/conftest.py")
     parser.addoption("--slow", action="store_true", help="run the tests marked slow too")
     parser.addoption("--fuzz", type=int, default=40, metavar="N", help="examples that a fuzz test draws (default: 40)")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the bare package, and refuse folder names that would hide a module of ComfyUI."""
+    """Register the bare package, refuse folder names that would hide a module of ComfyUI, and share the processor."""
     bare = ModuleType("colorizediffusion")
     bare.__path__ = [str(ROOT)]
     sys.modules["colorizediffusion"] = bare
     for folder in (ROOT / "tests").iterdir():
         if folder.is_dir() and ((COMFYUI / folder.name).is_dir() or (COMFYUI / f"{folder.name}.py").is_file()):
             raise pytest.UsageError(f"tests/{folder.name} would hide ComfyUI's module '{folder.name}': rename it.")
+    workers = getattr(config, "workerinput", {}).get("workercount", 1)
+    if workers > 1:  # PyTorch here and in the servers that are started takes all cores unless told
+        os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if "default_dtypes" not in (config.option.markexpr or ""):
-        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("default_dtypes")])
-        items[:] = [item for item in items if not item.get_closest_marker("default_dtypes")]
-    if not config.getoption("--slow"):
-        for item in items:
-            if item.get_closest_marker("slow"):
-                item.add_marker(pytest.mark.skip(reason="slow: run with --slow"))
+    """Leave out what was not asked for, and put long files first."""
+    run, wanted = config.getoption("--run"), "default_dtypes" in (config.option.markexpr or "")
+    for item in items:
+        if item.get_closest_marker("slow") and not config.getoption("--slow"):
+            item.add_marker(pytest.mark.skip(reason="slow: run with --slow"))
+
+    def stays(item: pytest.Item) -> bool:
+        thorough = item.get_closest_marker("thorough") is not None
+        asked = run == "all" or (run == "rest") == thorough
+        return asked and (wanted or not item.get_closest_marker("default_dtypes"))
+
+    config.hook.pytest_deselected(items=[item for item in items if not stays(item)])
+    items[:] = [item for item in items if stays(item)]
+    order = {folder: place for place, folder in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: order.get(item.path.relative_to(ROOT / "tests").parts[0], len(order)))
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+pytestmark = pytest.mark.thorough
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 BUNDLE = ROOT / "farm" / "colorize_shot"
 FRAMES = range(1, 13)

@@ -6,6 +6,7 @@ at a chosen place of it and see afterwards that nothing it made is still held.
 
 import gc
 import itertools
+import shutil
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -230,7 +231,7 @@ def start_server(
         (base / "models" / "checkpoints" / tiny_checkpoint.name).symlink_to(tiny_checkpoint)
         (base / "custom_nodes" / "fault_pack").symlink_to(Path(__file__).parent / "fault_pack")
         for name, path in pictures.items():
-            (base / "input" / f"{name}.png").symlink_to(path)
+            shutil.copy(path, base / "input" / f"{name}.png")  # newer ComfyUI opens no links that lead elsewhere
         return comfyui_server.Server(comfyui_path, base, list(FLAGS), environment=GIVE_MEMORY_BACK)
 
     return start

@@ -9,7 +9,8 @@ import pytest
 AT_ONCE = 0.1
 #: Frames of a batch; what a frame takes is done to its end.
 FRAMES = 5
-PLACES = (0.01, 0.5, 0.95)
+#: Where in the work cancel is pressed.
+PLACES = (0.5, *(pytest.param(place, marks=pytest.mark.thorough) for place in (0.01, 0.95)))
 SAMPLING = {"seed": 3, "cfg": 2.0, "steps": 3, "sampler_name": "euler", "scheduler": "normal", "denoise": 1.0}
 
 

@@ -9,6 +9,8 @@ import itertools
 
 import pytest
 
+pytestmark = pytest.mark.thorough
+
 #: The most that memory may grow from the end of the warm-up on, as a fraction: over fifty runs, and over a few.
 FLAT, FLAT_OVER_A_FEW = 0.03, 0.01
 FEW, WARM_UP = 12, 4

@@ -8,6 +8,8 @@ import time
 
 import pytest
 
+pytestmark = pytest.mark.thorough
+
 WAYS = ("split", "injected", "plain")
 #: Parts of the checkpoint, of which a server holds those of one checkpoint, or none.
 PARTS = ("Colorizer", "LatentEncoder", "BackgroundPath", "StyleModulation", "SketchEncoder", "UNetModel")

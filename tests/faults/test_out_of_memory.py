@@ -28,6 +28,7 @@ ERRORS = {
     "as a GPU says it": (raise_out_of_memory, Exception, "out of memory"),
     "for real": (allocate_too_much, RuntimeError, "allocate"),
 }
+EACH_ERROR = ("as a GPU says it", pytest.param("for real", marks=pytest.mark.thorough))
 
 
 class RunsOut:
@@ -105,7 +106,7 @@ def sample(studio, model, positive, negative):
     return studio.pack.run("KSampler", **inputs, **SAMPLING)[0]["samples"]
 
 
-@pytest.mark.parametrize("error", ERRORS)
+@pytest.mark.parametrize("error", EACH_ERROR)
 @pytest.mark.parametrize("patch", PATCHES)
 def test_in_a_patch_of_the_users(host, studio, fresh, faults, coloured, conditioned, expected, patch, error):
     act, kind, word = ERRORS[error]
@@ -129,7 +130,7 @@ LAYERS = {
 }
 
 
-@pytest.mark.parametrize("error", ERRORS)
+@pytest.mark.parametrize("error", EACH_ERROR)
 @pytest.mark.parametrize("layer", LAYERS)
 def test_in_our_own_patch(host, studio, faults, conditioned, expected, layer, error):
     act, kind, word = ERRORS[error]

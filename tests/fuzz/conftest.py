@@ -1,6 +1,6 @@
 """Fuzzing: the tiny checkpoint, others that do not fit it, and a driver that feeds nodes by their own schemas.
 
-`make test TESTS='tests/fuzz --fuzz 2000'` draws more examples; the draws of an ordinary run are always the same.
+`make test-all TESTS='tests/fuzz --fuzz 2000'` draws more examples; the draws of an ordinary run are always the same.
 """
 
 import contextlib

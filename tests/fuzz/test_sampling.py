@@ -10,6 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+pytestmark = pytest.mark.thorough
+
 #: What adds noise of its own, what looks back, what takes half steps, and what has its own time.
 SAMPLERS = ("euler", "euler_ancestral", "dpmpp_2m_sde", "heun", "uni_pc", "lcm", "ddim")
 ENDS = ("KSampler", "guider", "sequence")

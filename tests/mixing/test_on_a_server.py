@@ -14,6 +14,8 @@ from types import SimpleNamespace
 
 import pytest
 
+pytestmark = pytest.mark.thorough
+
 SAME, NOTICED = 2e-5, 1e-3
 #: What a compiler's or a Fourier transform's other order of sums makes.
 ROUNDED = 1e-4
