@@ -210,7 +210,8 @@ def fresh(host: SimpleNamespace, pack: Any, tiny_checkpoint: Any, studio: Any) -
 # --- a server ---
 
 SIZE = 128
-FLAGS = ("--cpu", "--fp32-unet", "--fp32-vae", "--fp32-text-enc")
+#: The cache holds what the last prompt needed and no more: newer hosts keep older results too, while memory lasts.
+FLAGS = ("--cpu", "--fp32-unet", "--fp32-vae", "--fp32-text-enc", "--cache-classic")
 #: glibc keeps freed memory of tensors for later unless told to give large pieces back at once; without this, what a
 #: process holds cannot be told from what it held once.
 GIVE_MEMORY_BACK = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536", "MALLOC_ARENA_MAX": "2"}
