@@ -29,8 +29,8 @@ class ColorizeSaveCarrier(io.ComfyNode):
                 io.String.Input(
                     "filename_prefix",
                     default="carriers/carrier",
-                    tooltip="Where in the output folder, and the beginning of the name. Load Carrier offers what lies "
-                    "in carriers and its subfolders.",
+                    tooltip="Where in the output folder, and the beginning of the name. The date may stand in it as in "
+                    "Save Image. Load Carrier offers what lies in carriers and its subfolders.",
                 ),
             ],
             outputs=[
@@ -87,9 +87,9 @@ class ColorizeLoadCarrier(io.ComfyNode):
         return True
 
     @classmethod
-    def fingerprint_inputs(cls, file=None, colorizer=None) -> str:
-        """Run anew when the file's contents have changed."""
-        return "" if file is None else hashlib.sha256(carrier_path(file).read_bytes()).hexdigest()
+    def fingerprint_inputs(cls, file=None, colorizer=None) -> str | float:
+        """Run anew when the file's contents have changed; always where that cannot be known."""
+        return float("nan") if file is None else hashlib.sha256(carrier_path(file).read_bytes()).hexdigest()
 
     @classmethod
     @checked

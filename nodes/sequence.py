@@ -41,7 +41,7 @@ class ColorizeSampleSequence(io.ComfyNode):
                 io.Int.Input(
                     "first_frame",
                     default=0,
-                    min=0,
+                    min=-10_000_000,
                     max=10_000_000,
                     tooltip="Number of the batch's first frame in the whole shot, so that a part of a shot comes out "
                     "as in the whole. Counts with seed_per_frame.",
@@ -80,6 +80,14 @@ class ColorizeSampleSequence(io.ComfyNode):
                     "cfg_sketch is not 1.",
                 ),
                 guidance("cfg_sketch", 1.0, "How strongly the result follows the lines", optional=True),
+                io.String.Input(
+                    "frame_numbers",
+                    default="",
+                    optional=True,
+                    force_input=True,
+                    tooltip="Frame numbers of Load Frames, in place of first_frame: needed where frames are left out. "
+                    "Counts with seed_per_frame.",
+                ),
             ],
             outputs=[io.Latent.Output("LATENT", display_name="latent", tooltip="All frames, for VAE Decode.")],
         )

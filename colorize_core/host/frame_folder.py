@@ -2,19 +2,39 @@
 
 import hashlib
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import folder_paths
-import numpy as np
 import torch
-from PIL import Image, ImageOps
 from torch import Tensor
 
 from ..errors import ColorizeError, told
-from ..frame_numbers import numbered_frames, pick_frames
-from .contained import contained, is_inside
+from ..frame_numbers import numbered_frames, parse_numbers, pick_frames, take_frames, write_numbers
+from ..picture_file import decoded, read_into
+from .contained import contained, folders_below, leading_out, refused_link, root_of
 from .frames import each_frame
+
+
+@dataclass(frozen=True)
+class FrameChoice:
+    """Which frames of a folder are loaded.
+
+    Attributes:
+        folder: below the input folder.
+        first_frame, frame_count: a stretch, as in `pick_frames`.
+        missing: of `MISSING`; see `take_frames`.
+        number: which number in a name is the frame's, of `POSITIONS`.
+        frame_numbers: text of `write_numbers`, in place of the stretch; empty for the stretch.
+    """
+
+    folder: str
+    first_frame: int = 0
+    frame_count: int = 0
+    missing: str = "refuse"
+    number: str = "last"
+    frame_numbers: str = ""
 
 
 class LoadedFrames(NamedTuple):
@@ -24,86 +44,87 @@ class LoadedFrames(NamedTuple):
     mask: Tensor
     first_frame: int
     frame_count: int
+    frame_numbers: str
 
 
 def frame_folders() -> list[str]:
     """List the subfolders of the input folder."""
-    root = Path(folder_paths.get_input_directory())
-    return sorted(
-        (Path(path) / name).relative_to(root).as_posix()
-        for path, names, _ in os.walk(root)
-        for name in names
-        if not name.startswith(".")
-    )
+    root = root_of("input")
+    return sorted(path.relative_to(root).as_posix() for path, _ in folders_below("input") if path != root)
 
 
-def find_frames(folder: str, first: int | None, count: int | None) -> dict[int, Path]:
-    """Find consecutive frames of a folder: {number: file}.
-
-    Args:
-        folder: below the input folder.
-        first, count: as in `pick_frames`; None where it is not known yet, for all frames, consecutive or not.
-    """
+def frame_folder(folder: str) -> Path:
+    """Find a subfolder of the input folder."""
     root = folder_paths.get_input_directory()
     path = contained(folder, root)
+    link = None if path is None else leading_out(path, "input")
+    if link is not None:
+        raise ColorizeError(f"`folder` is {told(folder)}; {refused_link(link, 'input')}")
     if path is None or not os.path.isdir(path):
         raise ColorizeError(
             f"`folder` is {told(folder)}; expected a subfolder of ComfyUI's input folder ({root}) with "
             "numbered pictures."
         )
-    frames = numbered_frames((p.name for p in path.iterdir()), folder)
-    if first is not None and count is not None:
-        frames = pick_frames(frames, first, count, folder)
-    outside = [name for name in frames.values() if not is_inside(path / name, root)]
-    if outside:
-        raise ColorizeError(f"{folder}/{outside[0]} links to a file outside ComfyUI's input folder. Copy it there.")
-    return {number: path / name for number, name in frames.items()}
+    return path
 
 
-def fingerprint_frames(folder: str, first: int | None, count: int | None) -> str:
-    """Hash which files the frames are, and when each was written."""
+def find_frames(choice: FrameChoice) -> dict[int, Path]:
+    """Find the chosen frames: {number: file}, ascending."""
+    path, folder = frame_folder(choice.folder), choice.folder
+    frames = numbered_frames((entry.name for entry in path.iterdir()), folder, choice.number)
+    if choice.frame_numbers.strip():
+        picked = take_frames(frames, parse_numbers(choice.frame_numbers), folder, choice.missing)
+    else:
+        picked = pick_frames(frames, choice.first_frame, choice.frame_count, folder, choice.missing)
+    for name in set(picked.values()):
+        link = leading_out(path / name, "input")
+        if link is not None:
+            raise ColorizeError(f"`folder` is {told(folder)}; {refused_link(link, 'input')}")
+    return {number: path / name for number, name in picked.items()}
+
+
+def fingerprint_frames(choice: FrameChoice) -> str:
+    """Hash which files the frames are, and when each was written; see `find_frames`."""
     digest = hashlib.sha256()
-    for number, path in find_frames(folder, first, count).items():
+    for number, path in find_frames(choice).items():
         written = path.stat()
         digest.update(f"{number} {path.name} {written.st_size} {written.st_mtime_ns}\n".encode())
     return digest.hexdigest()
 
 
-def load_frames(folder: str, first: int = 0, count: int = 0) -> LoadedFrames:
-    """Load consecutive frames of one size.
+def load_frames(choice: FrameChoice) -> LoadedFrames:
+    """Load frames of one size.
 
     Returns:
         [B, H, W, 3] in [0, 1]; [B, H, W], 1 where a frame is transparent, as Load Image gives it; the first frame's
-        number; B.
+        number; B; the number of each, as `write_numbers` writes them.
     """
-    files = find_frames(folder, first, count)
+    files = find_frames(choice)
     paths = list(files.values())
-    images: list[Tensor] = []
-    masks: list[Tensor] = []
+    image = mask = torch.empty(0)
+    height = width = 0
     for index in each_frame(len(paths)):
-        image, mask = read_frame(paths[index])
-        if images and image.shape != images[0].shape:
-            (height, width), (h, w) = images[0].shape[:2], image.shape[:2]
-            raise ColorizeError(
-                f"{folder}: {paths[0].name} is {width}×{height}, {paths[index].name} is {w}×{h}; the frames of a shot "
-                "must have one size. Export them again in one."
-            )
-        images.append(image)
-        masks.append(mask)
-    return LoadedFrames(torch.stack(images), torch.stack(masks), next(iter(files)), len(paths))
+        if index and paths[index] == paths[index - 1]:  # held
+            image[index], mask[index] = image[index - 1], mask[index - 1]
+            continue
+        with decoded(paths[index]) as picture:
+            w, h = picture.size
+            if not index:
+                height, width = h, w
+                image, mask = torch.empty(len(paths), h, w, 3), torch.empty(len(paths), h, w)
+            if (h, w) != (height, width):
+                raise ColorizeError(
+                    f"{choice.folder}: {paths[0].name} is {width}×{height}, {paths[index].name} is {w}×{h}; the frames "
+                    "of a shot must have one size. Export them again in one."
+                )
+            read_into(picture, paths[index].name, image[index], mask[index])
+    return LoadedFrames(image, mask, next(iter(files)), len(paths), write_numbers(list(files)))
 
 
 def read_frame(path: Path) -> tuple[Tensor, Tensor]:
-    """Read a picture [H, W, 3] in [0, 1] and its transparency [H, W], 1 = transparent."""
-    try:
-        with Image.open(path) as opened:
-            picture = ImageOps.exif_transpose(opened)
-            if picture.mode.startswith("I"):  # 16-bit grey
-                grey = np.asarray(picture, dtype=np.float32) / 65535.0
-                rgba = np.stack([grey, grey, grey, np.ones_like(grey)], axis=-1)
-            else:
-                rgba = np.asarray(picture.convert("RGBA"), dtype=np.float32) / 255.0
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise ColorizeError(f"{path.name} cannot be read as a picture ({error}). Export the frame again.") from error
-    pixels = torch.from_numpy(rgba.copy())
-    return pixels[..., :3].contiguous(), 1.0 - pixels[..., 3]
+    """Read one picture [H, W, 3] in [0, 1] and its transparency [H, W], 1 = transparent."""
+    with decoded(path) as picture:
+        width, height = picture.size
+        image, mask = torch.empty(height, width, 3), torch.empty(height, width)
+        read_into(picture, path.name, image, mask)
+    return image, mask

@@ -23,7 +23,7 @@ from torch import Tensor
 from ..frame_seeds import StepNoise, frame_seeds, start_noise, step_seed
 from .frame_slices import Frames, check_frames, is_control
 from .guider import make_guider
-from .shot_latents import check_channels, checked_latent, checked_noise_mask, finite_frames, frame_indices
+from .shot_latents import check_channels, checked_latent, checked_noise_mask, finite_frames, shot_numbers
 
 #: Most frames in a chunk that is chosen automatically; more gain no speed and make progress coarse.
 MOST_FRAMES = 16
@@ -38,7 +38,8 @@ class SequenceSettings:
     """How a shot is sampled.
 
     Attributes:
-        seed, seed_rule, first_frame: see `frame_seeds`; the shot's first frame here has the number `first_frame`.
+        seed, seed_rule: see `frame_seeds`.
+        first_frame, frame_numbers: see `shot_numbers`.
         steps, sampler_name, scheduler, denoise: as in KSampler.
         cfg, cfg_sketch: guidance scales by reference and by sketch.
         chunk_size: frames sampled together; 0 for as many as fit in memory.
@@ -54,6 +55,7 @@ class SequenceSettings:
     scheduler: str = "normal"
     denoise: float = 1.0
     chunk_size: int = 0
+    frame_numbers: str = ""
 
 
 def sample_sequence(
@@ -83,7 +85,7 @@ def sample_sequence(
     conditionings = {"positive": positive, "negative": negative}
     conditionings |= {} if blank_sketch is None else {"blank_sketch": blank_sketch}
     check_frames(count, model.model_options, conditionings)
-    numbers = [settings.first_frame + index for index in frame_indices(latent, count)]
+    numbers = shot_numbers(latent, count, settings.first_frame, settings.frame_numbers)
     shot = Shot(model, conditionings, samples, checked_noise_mask(latent, count), numbers, settings)
     return {**latent, "samples": shot.sample()}
 
@@ -111,7 +113,7 @@ class Shot:
         self.model = model.clone()
         self.conditionings = conditionings
         self.samples, self.noise_mask = samples, noise_mask
-        self.settings = settings
+        self.settings, self.numbers = settings, numbers
         self.seeds = frame_seeds(settings.seed, settings.seed_rule, numbers)
         device = model.load_device
         schedule = comfy.samplers.KSampler(
@@ -138,7 +140,7 @@ class Shot:
             comfy.model_management.throw_exception_if_processing_interrupted()
             frames = Frames(start, min(count, start + chunk), count)
             try:
-                done.append(finite_frames(self.sample_frames(frames), self.settings.first_frame + start))
+                done.append(finite_frames(self.sample_frames(frames), self.numbers[start : frames.stop]))
             except out_of_memory_error():
                 if self.settings.chunk_size or chunk == 1:
                     raise

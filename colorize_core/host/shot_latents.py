@@ -6,6 +6,7 @@ import comfy.model_patcher
 from torch import Tensor
 
 from ..errors import ColorizeError, check_finite
+from ..frame_numbers import parse_numbers
 from ..masks import checked_mask
 
 
@@ -44,6 +45,25 @@ def frame_indices(latent: dict, count: int) -> Sequence[int]:
     return indices
 
 
+def shot_numbers(latent: dict, count: int, first: int, frame_numbers: str) -> list[int]:
+    """Return the number that each of a LATENT's frames has in the whole shot.
+
+    Args:
+        count: frames of the LATENT. first: number of the shot's first frame here, where all follow one another.
+        frame_numbers: the shot's numbers as text, in place of `first`; empty for none.
+    """
+    indices = frame_indices(latent, count)
+    if not frame_numbers.strip():
+        return [first + index for index in indices]
+    numbers = parse_numbers(frame_numbers)
+    if max(indices) >= len(numbers) or ("batch_index" not in latent and len(numbers) != count):
+        raise ColorizeError(
+            f"`frame_numbers` has {len(numbers)} numbers, but `latent_image` {count} frames; expected one number a "
+            "frame. Wire frame count and frame numbers of the same Load Frames, or leave `frame_numbers` empty."
+        )
+    return [numbers[index] for index in indices]
+
+
 def checked_noise_mask(latent: dict, count: int) -> Tensor | None:
     """Return a LATENT's mask for inpainting as [1 or N, H, W], None where there is none."""
     if latent.get("noise_mask") is None:
@@ -57,13 +77,13 @@ def checked_noise_mask(latent: dict, count: int) -> Tensor | None:
     return mask
 
 
-def finite_frames(sampled: Tensor, first: int) -> Tensor:
+def finite_frames(sampled: Tensor, numbers: Sequence[int]) -> Tensor:
     """Return what was sampled [B, 4, h, w], or say which frames came out as no numbers, before more are sampled.
 
     Args:
-        first: number of the first of these frames.
+        numbers: each frame's in the shot.
     """
-    bad = [first + index for index, frame in enumerate(sampled) if not frame.isfinite().all()]
+    bad = [number for number, frame in zip(numbers, sampled, strict=True) if not frame.isfinite().all()]
     if bad:
         raise ColorizeError(
             f"Sampling has given NaN or infinite values in {len(bad)} of {len(sampled)} frames (first: {bad[0]}); "

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -104,8 +105,6 @@ OUTSIDE = [
     "carriers/../../{name} [output]",
     "{outside}/{name}",
     "{outside}/{name} [output]",
-    "linked.carrier.safetensors [output]",
-    "linked/{name} [output]",
     "{name} [temp]",
     "..\\{name}",
     "",
@@ -122,26 +121,84 @@ def test_paths_that_leave_the_folders(studio, pack, output, load_node, written):
     outside.mkdir(exist_ok=True)
     for folder in (outside, output.parent):
         shutil.copy(output / name, folder / Path(name).name)
-    for link, target in (("linked.carrier.safetensors", outside / Path(name).name), ("linked", outside)):
-        if not (output / link).is_symlink():
-            (output / link).symlink_to(target)
-    assert "linked" not in str(choices(pack))
     written = written.format(name=Path(name).name, outside=outside)
     with pytest.raises(pack.Error, match="file"):
         pack.run("ColorizeLoadCarrier", file=written)
     assert load_node.validate_inputs(file=written) is not True
 
 
-@pytest.mark.parametrize("prefix", ["../x", "/tmp/x", "carriers/../../x", "", "  ", "no\0thing/x", "linked/x"])
+@pytest.mark.parametrize("prefix", ["../x", "/tmp/x", "carriers/../../x", "", "  ", "no\0thing/x", "..\\x", "."])
 def test_prefixes_that_leave_the_output_folder(studio, pack, output, prefix):
-    outside = output.parent / "elsewhere"
-    outside.mkdir(exist_ok=True)
-    if not (output / "linked").is_symlink():
-        (output / "linked").symlink_to(outside)
     before = sorted(output.parent.rglob("*"))
     with pytest.raises(pack.Error, match="filename_prefix"):
         save(pack, studio.carrier(), prefix)
     assert sorted(output.parent.rglob("*")) == before
+
+
+@pytest.fixture
+def elsewhere(output, tmp_path):
+    """A folder elsewhere that output/carriers is a link to."""
+    (output / "carriers").symlink_to(tmp_path)
+    yield tmp_path
+    (output / "carriers").unlink()
+
+
+def test_a_linked_carriers_folder_is_taken_where_save_image_takes_it(studio, pack, output, elsewhere, load_node):
+    """With the default prefix: saved, offered and loaded, or refused by the link's name."""
+    prefix = "carriers/carrier"
+    try:
+        pack.run_ui("SaveImage", images=studio.picture(), filename_prefix=prefix)
+    except Exception:
+        with pytest.raises(pack.Error, match=rf"`filename_prefix` is .*; carriers is a link to {elsewhere}, outside"):
+            save(pack, studio.carrier(), prefix)
+        (elsewhere / "hero.carrier.safetensors").write_bytes(b"")
+        assert "hero" not in str(choices(pack)) and not [*elsewhere.glob("carrier_*")]
+        told = load_node.validate_inputs(file="carriers/hero.carrier.safetensors [output]")
+        assert f"carriers is a link to {elsewhere}" in told
+    else:
+        name = save(pack, studio.carrier(), prefix)
+        assert name in str(choices(pack)) and [*elsewhere.glob("carrier_0000?_.carrier.safetensors")]
+        assert studio.torch.equal(pack.run("ColorizeLoadCarrier", file=name)[0].tokens, studio.carrier().tokens)
+
+
+def test_a_link_within_the_output_folder(studio, pack, output):
+    (output / "carriers").mkdir()
+    (output / "show").mkdir()
+    (output / "carriers" / "show").symlink_to(output / "show")
+    name = save(pack, studio.carrier(), "carriers/show/hero")
+    assert name in str(choices(pack)) and pack.run("ColorizeLoadCarrier", file=name)
+    shutil.rmtree(output / "show")
+
+
+def test_a_backslash_parts_folders(studio, pack, output):
+    name = save(pack, studio.carrier(), "carriers\\show\\hero")
+    assert name == "carriers/show/hero_00001_.carrier.safetensors [output]" and name in str(choices(pack))
+    assert pack.run("ColorizeLoadCarrier", file=name.replace("/", "\\"))
+
+
+@pytest.mark.parametrize(
+    ("prefix", "written"),
+    [
+        ("hero_%date:yyyy-MM-dd%", "hero_2026-03-07"),
+        ("%date:yy%/%date:hh_mm_ss%", "26/09_05_04"),
+        ("%date:d.M.yyyy h-m-s%", "7.3.2026 9-5-4"),
+        ("%year%-%month%-%day%_%hour%%minute%%second%", "2026-03-07_090504"),
+        ("%date:yyy%_%date:%_%KSampler.seed%_100%", "yyy_%date:%_%KSampler.seed%_100%"),
+    ],
+)
+def test_the_time_in_a_name(pack, prefix, written):
+    """What ComfyUI's page makes of %date:…% in Save Image, and its server of the rest."""
+    now = time.strptime("2026-03-07 09:05:04", "%Y-%m-%d %H:%M:%S")
+    assert pack.module("colorize_core.host.carrier_folder").filled_in(prefix, now) == written
+
+
+def test_a_date_is_a_folder_of_its_own(studio, pack, output):
+    """Through the API too, where no page fills it in for Save Image either."""
+    name = save(pack, studio.carrier(), "carriers/%date:yyyy%/hero_%month%")
+    now = time.localtime()
+    assert name == f"carriers/{now.tm_year}/hero_{now.tm_mon:02}_00001_.carrier.safetensors [output]"
+    with pytest.raises(pack.Error, match="filename_prefix"):
+        save(pack, studio.carrier(), "%date:../../x%")
 
 
 def test_a_file_that_is_gone(pack, output, load_node):

@@ -125,6 +125,29 @@ def test_a_frame_is_what_ksampler_gives(studio, sample):
     assert studio.difference(frames[1:2], alone["samples"]) <= TOLERANCE
 
 
+def test_frames_that_are_left_out_do_not_move_the_others(studio, sample):
+    """Drawings on twos, sampled alone: each is the frame that it is in the whole shot, and in every part of it."""
+    model, lines = studio.apply(studio.carrier()), studio.line_map(batch=4)
+
+    def part(frames, **numbers):
+        shot = with_lines(studio, model, lines[list(frames)])
+        return sample(shot, (len(frames),), seed_rule="seed_per_frame", chunk_size=2, **numbers)
+
+    whole = part(range(4), first_frame=-1)
+    assert studio.difference(part((0, 2), frame_numbers="-1,1", first_frame=7), whole[[0, 2]]) <= TOLERANCE
+    assert studio.difference(part((2, 3), frame_numbers="1-2"), whole[2:]) <= TOLERANCE
+    with pytest.raises(studio.pack.Error, match=r"`frame_numbers` has 3 numbers, but `latent_image` 2 frames"):
+        part((0, 2), frame_numbers="1-3")
+
+
+def test_frame_numbers_of_a_latent_that_was_cut(studio, sample):
+    module = studio.pack.module("colorize_core.host.shot_latents")
+    assert module.shot_numbers({"batch_index": [2, 0]}, 2, 5, "10-14:2") == [14, 10]
+    assert module.shot_numbers({"batch_index": [2, 0]}, 2, 5, "") == [7, 5]
+    with pytest.raises(studio.pack.Error, match="frame_numbers"):
+        module.shot_numbers({"batch_index": [3]}, 1, 0, "10-14:2")
+
+
 def test_same_noise_makes_equal_drawings_equal(studio, sample):
     shot = with_lines(studio, studio.apply(studio.carrier()), studio.line_map())
     steady = sample(shot, (3,), chunk_size=2)
