@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from colorizediffusion.colorize_core.frame_numbers import frame_number
+from colorizediffusion.colorize_core.frame_numbers import POSITIONS, SUFFIXES, frame_number
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PIXEL = bytes.fromhex(
@@ -60,6 +60,49 @@ def test_numbers_are_read_as_the_pack_reads_them(files, tmp_path):
     (tmp_path / "b_0008.png").write_bytes(b"")
     with pytest.raises(files.ShotError, match="both frame 8"):
         files.numbered(tmp_path, [8])
+
+
+def test_names_are_read_as_the_pack_reads_them(files):
+    assert files.SUFFIXES == SUFFIXES and files.POSITIONS == POSITIONS
+    for name in ("f_-001.png", "shot-001.png", "sc2_ink_0007_v2.tga", "0007_1920x1080.png", "ink.png", "-3.png"):
+        for which in POSITIONS:
+            match = files.number_in(Path(name), which)
+            assert frame_number(name, which) == (match and int(match[0])), (name, which)
+
+
+def test_drawings_on_twos(files, tmp_path):
+    for number in (1, 3, 5):
+        (tmp_path / f"ink_{number:04}_v2.png").write_bytes(b"")
+    held = files.numbered(tmp_path, [2, 3, 4, 6], "second_last", "hold")
+    assert {n: p.name[4:8] for n, p in held.items()} == {2: "0001", 3: "0003", 4: "0003", 6: "0005"}
+    names = [files.named_for(n, p, "second_last") for n, p in held.items()]
+    assert names == ["ink_0002_v2", "ink_0003_v2", "ink_0004_v2", "ink_0006_v2"]
+    assert list(files.numbered(tmp_path, [2, 3, 4], "second_last", "skip")) == [3]
+    with pytest.raises(files.ShotError, match=r"lacks 1 .* first 0"):
+        files.numbered(tmp_path, [0, 1], "second_last", "hold")
+
+
+def test_a_task_follows_the_workflows_choices(scripts, tmp_path):
+    """What is held or skipped is the job's; the folder that ComfyUI reads then holds just the run's frames."""
+    prompt = workflow()
+    choices = {"missing": "hold", "number": "second_last", "frame_numbers": "1-9:2"}
+    prompt["1"]["inputs"] |= choices
+    assert scripts["shot_prompt"].reading(prompt, "Drawings") == ("second_last", "hold")
+    filled = scripts["shot_prompt"].for_frames(prompt, 40, "run/drawings", None)
+    assert filled["1"]["inputs"] == {"folder": "run/drawings", "first_frame": 0, "frame_count": 0}
+    prompt["1"]["inputs"]["number"] = ["7", 0]
+    with pytest.raises(scripts["shot_files"].ShotError, match="`number`"):
+        scripts["shot_prompt"].reading(prompt, "Drawings")
+    for number in (1, 3):
+        (tmp_path / f"ink_{number:04}_v2.png").write_bytes(PIXEL)
+    prompt["1"]["inputs"]["number"] = "second_last"
+    (tmp_path / "workflow.json").write_text(json.dumps(prompt))
+    colour = importlib.import_module("colour_frames")
+    paths = {"drawings": tmp_path, "workflow": tmp_path / "workflow.json", "output": tmp_path / "out"}
+    rest = dict.fromkeys(("masks", "references", "carrier"))
+    chunk = colour.Chunk(colour.Job(session=tmp_path, frames=[1, 2, 3], overwrite=False, **paths, **rest))
+    assert [chunk.target(frame).name for frame in chunk.frames] == [f"ink_000{n}_v2.png" for n in (1, 2, 3)]
+    assert len({chunk.stamp(frame) for frame in chunk.frames}) == 3
 
 
 def test_stamps(files, tmp_path):

@@ -13,8 +13,8 @@ from typing import Any
 from comfyui_client import ComfyUIGone, PromptFailed, run_prompt
 from comfyui_session import SessionError, keep_alive, wait_for_comfyui
 from job_log import fail, log, progress, start_logging, status
-from shot_files import ShotError, digest, numbered, parse_frames, runs, stamp_of, stamped, write_whole
-from shot_prompt import for_frames, input_files, read_workflow, saver, use_carrier, without_masks
+from shot_files import ShotError, digest, named_for, numbered, parse_frames, runs, stamp_of, stamped, write_whole
+from shot_prompt import for_frames, input_files, read_workflow, reading, saver, use_carrier, without_masks
 
 #: Enters every frame's hash; raised when frames come out differently from the same inputs.
 RECIPE = b"colorize_shot 1"
@@ -42,11 +42,18 @@ class Chunk:
 
     def __init__(self, job: Job):
         self.job = job
-        self.drawings = numbered(job.drawings, job.frames)
-        self.masks = numbered(job.masks, job.frames) if job.masks else {}
+        self.prompt = read_workflow(job.workflow)
+        self.number, missing = reading(self.prompt, "Drawings")
+        self.drawings = numbered(job.drawings, job.frames, self.number, missing)
+        self.frames = list(self.drawings)
+        self.masks = {}
+        if job.masks:
+            number, missing = reading(self.prompt, "Masks")
+            # A mask that is missing cannot be skipped: its drawing is there.
+            missing = "hold" if missing == "hold" else "refuse"
+            self.masks = numbered(job.masks, self.frames, number, missing)
         if job.output.resolve() in [folder.resolve() for folder in (job.drawings, job.masks) if folder]:
             raise ShotError("OutputFolder is the folder of the drawings or masks: coloured frames would replace them.")
-        self.prompt = read_workflow(job.workflow)
         # Copied into ComfyUI's input folder: {name there: file}.
         self.inputs = input_files(self.prompt, job.references)
         if job.carrier:
@@ -66,7 +73,7 @@ class Chunk:
 
     def target(self, frame: int) -> Path:
         """Return the file of a coloured frame."""
-        return self.job.output / f"{self.drawings[frame].stem}.png"
+        return self.job.output / f"{named_for(frame, self.drawings[frame], self.number)}.png"
 
     def is_done(self, frame: int) -> bool:
         """Tell whether a frame has been written from the very same inputs."""
@@ -119,9 +126,11 @@ def run_again(session: Path, prompt: dict[str, Any], on_step: Callable[[float], 
 def colour_frames(job: Job) -> None:
     """Colour the frames of a task that are not done yet."""
     chunk = Chunk(job)
-    todo = [frame for frame in job.frames if not chunk.is_done(frame)]
-    done, total = len(job.frames) - len(todo), len(job.frames)
-    for frame in sorted(set(job.frames) - set(todo)):
+    todo = [frame for frame in chunk.frames if not chunk.is_done(frame)]
+    done, total = len(chunk.frames) - len(todo), len(chunk.frames)
+    if len(chunk.frames) < len(job.frames):
+        log.info("skipped %d frames that have no drawing", len(job.frames) - len(chunk.frames))
+    for frame in sorted(set(chunk.frames) - set(todo)):
         log.info("frame %d is already there: %s", frame, chunk.target(frame))
     progress(done, total)
     for frames in runs(todo):

@@ -1,6 +1,7 @@
 """The files of a shot: numbered drawings, and coloured frames that say what they were made from."""
 
 import hashlib
+import itertools
 import os
 import re
 import struct
@@ -9,7 +10,10 @@ import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".tga")
+#: As Load Frames reads them: which number in a name is the frame's, and a minus that counts.
+POSITIONS = {"last": -1, "second_last": -2, "third_last": -3, "first": 0, "second": 1, "third": 2}
+NUMBER = re.compile(r"(?:(?:^|(?<=[_.]))-)?\d+")
 PNG_START = b"\x89PNG\r\n\x1a\n"
 PNG_END = struct.pack(">I", 0) + b"IEND" + struct.pack(">I", zlib.crc32(b"IEND"))
 #: Keyword of the text in a frame's PNG that holds the hash of its inputs.
@@ -53,23 +57,51 @@ def runs(frames: Iterable[int]) -> list[list[int]]:
     return cut
 
 
-def numbered(folder: Path, wanted: list[int]) -> dict[int, Path]:
-    """Find the pictures with these numbers; a picture's number is the last one in its name."""
+def number_in(path: Path, which: str) -> re.Match[str] | None:
+    """Find the number of a picture in the stem of its name, None where it is none."""
+    found = list(NUMBER.finditer(path.stem))
+    position = POSITIONS[which]
+    is_picture = path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+    return found[position] if is_picture and -len(found) <= position < len(found) else None
+
+
+def numbered(folder: Path, wanted: list[int], which: str = "last", missing: str = "refuse") -> dict[int, Path]:
+    """Find the pictures with these numbers.
+
+    Args:
+        which, missing: as in Load Frames: which number in a name counts, and what is done about one that is not there.
+    """
     if not folder.is_dir():
         raise ShotError(f"{folder} is no folder.")
     found: dict[int, Path] = {}
     for path in sorted(folder.iterdir()):
-        digits = re.findall(r"\d+", path.stem)
-        if path.suffix.lower() not in SUFFIXES or path.name.startswith(".") or not digits:
+        match = number_in(path, which)
+        if match is None:
             continue
-        number = int(digits[-1])
-        if number in found and number in wanted:
+        number = int(match[0])
+        if number in found and (number in wanted or missing == "hold"):
             raise ShotError(f"{folder}: {found[number].name} and {path.name} are both frame {number}.")
         found[number] = path
-    missing = [number for number in wanted if number not in found]
-    if missing:
-        raise ShotError(f"{folder} lacks {len(missing)} of the job's frames, first {missing[0]}.")
-    return {number: found[number] for number in wanted}
+    if missing == "hold":
+        held = itertools.accumulate(sorted({*found, *wanted}), lambda last, number: number if number in found else last)
+        found = {n: found[last] for n, last in zip(sorted({*found, *wanted}), held, strict=True) if last in found}
+    lacking = [number for number in wanted if number not in found]
+    if lacking and missing != "skip":
+        raise ShotError(f"{folder} lacks {len(lacking)} of the job's frames, first {lacking[0]}.")
+    return {number: found[number] for number in wanted if number in found}
+
+
+def named_for(frame: int, drawing: Path, which: str) -> str:
+    """Return the stem of a frame's file: the drawing's own, with the frame's number where the drawing is held.
+
+    Example:
+        >>> named_for(8, Path("ink_0007.png"), "last")
+        'ink_0008'
+    """
+    match = number_in(drawing, which)
+    if match is None or int(match[0]) == frame:
+        return drawing.stem
+    return f"{drawing.stem[: match.start()]}{frame:0{len(match[0])}}{drawing.stem[match.end() :]}"
 
 
 def digest(*contents: bytes | Path) -> str:

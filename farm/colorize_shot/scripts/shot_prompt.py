@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from shot_files import ShotError
+from shot_files import POSITIONS, ShotError
 
 Prompt = dict[str, Any]
 
@@ -71,6 +71,17 @@ def without_masks(prompt: Prompt) -> Prompt:
     return prompt
 
 
+def reading(prompt: Prompt, title: str) -> tuple[str, str]:
+    """Return how a Load Frames node reads its folder: which number in a name counts, and what of a missing one."""
+    inputs = prompt[find(prompt, "ColorizeLoadFrames", title)]["inputs"]
+    number, missing = inputs.get("number", "last"), inputs.get("missing", "refuse")
+    if str(number) not in POSITIONS or str(missing) not in ("refuse", "hold", "skip"):
+        raise ShotError(
+            f"`number` and `missing` of Load Frames {title} are {number} and {missing}; set both on the node."
+        )
+    return number, missing
+
+
 def for_frames(prompt: Prompt, first: int, drawings: str, masks: str | None) -> Prompt:
     """Set the frames of one run.
 
@@ -90,6 +101,10 @@ def for_frames(prompt: Prompt, first: int, drawings: str, masks: str | None) -> 
         for name in ("first_frame", "frame_count"):  # the folder holds just the frames of the run
             if not isinstance(inputs.get(name), list):
                 inputs[name] = 0
+        for name in ("number", "missing"):  # by these the job has chosen the files already
+            inputs.pop(name, None)
+        if not isinstance(inputs.get("frame_numbers"), list):
+            inputs.pop("frame_numbers", None)
     for node in prompt.values():
         if node["class_type"] == "ColorizeSampleSequence" and not isinstance(node["inputs"].get("first_frame"), list):
             node["inputs"]["first_frame"] = first
