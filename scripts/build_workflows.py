@@ -223,8 +223,8 @@ def shot(object_info: dict[str, Any]) -> dict[str, Any]:
     drawings = group.node("ColorizeLoadFrames", "Drawings", colour="choose", folder=DRAWINGS_FOLDER)
     page.canvas(group)
     page.line_map = group.node("ColorizePrepareSketch", "Prepare Sketch", image=drawings[0], **page.size)
-    stretch = {"first_frame": drawings[2], "frame_count": drawings[3]}
-    masks = group.node("ColorizeLoadFrames", "Masks", colour="choose", folder=MASKS_FOLDER, **stretch)
+    numbers = {"frame_numbers": drawings[4]}
+    masks = group.node("ColorizeLoadFrames", "Masks", colour="choose", folder=MASKS_FOLDER, **numbers)
     fitted = group.node("ColorizePrepareSketch", "Fit Masks", image=masks[0], lines="light_on_dark", **page.size)
     mask = group.node("ImageToMask", "Characters of the drawings", image=fitted[0], channel="red")
     group = page.sheet.group("3 · Reference", 860, 0, 380, ENCODING)
@@ -244,7 +244,7 @@ def shot(object_info: dict[str, Any]) -> dict[str, Any]:
         positive=positive,
         negative=negative,
         latent_image=latent[0],
-        first_frame=drawings[2],
+        **numbers,
     )
     page.finish(5, 1700, sampled)
     return page.sheet.as_workflow()

@@ -82,7 +82,7 @@ def test_a_saved_carrier_takes_the_references_place(server, prompt, workflow_scr
 
 
 def test_masks_of_other_frames_may_be_missing(server, prompt, workflow_scripts, pixels, folders):
-    """The masks' stretch is wired to the drawings'."""
+    """The masks' frames are wired to the drawings'."""
     (folders / "masks" / "masks_0005.png").rename(folders / "masks_0005.png")
     try:
         workflow_scripts["prompt"].set_inputs(prompt, "Drawings", first_frame=6)
@@ -91,13 +91,28 @@ def test_masks_of_other_frames_may_be_missing(server, prompt, workflow_scripts, 
         (folders / "masks_0005.png").rename(folders / "masks" / "masks_0005.png")
 
 
+def test_drawings_on_twos_take_the_masks_of_their_own_frames(server, prompt, workflow_scripts, pixels, folders):
+    """Each comes out as the frame that it is in the whole shot, whose masks and seeds have no gap."""
+    whole = frames_of(server, prompt, pixels)
+    gaps = [folders / "drawings" / f"drawings_{number:04}.png" for number in (5, 7)]
+    for path in gaps:
+        path.rename(folders / path.name)
+    try:
+        workflow_scripts["prompt"].set_inputs(prompt, "Drawings", missing="skip")
+        alone = frames_of(server, prompt, pixels)
+    finally:
+        for path in gaps:
+            (folders / path.name).rename(path)
+    assert len(alone) == 3 and all(abs(a - b).max() <= 1 for a, b in zip(alone, whole[::2], strict=True))
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
         ({"Drawings": {"folder": "../output"}}, "subfolder of ComfyUI's input folder"),
         ({"Drawings": {"first_frame": 3}}, "has frames 4 to 8"),
         ({"ColorizeLoadCarrier": {"file": "../secret.carrier.safetensors"}}, "input or output folder"),
-        ({"Masks": {"frame_count": 3}}, "3, but `latent_image` has 5 frames"),
+        ({"Masks": {"frame_numbers": "4-6"}}, "3, but `latent_image` has 5 frames"),
     ],
 )
 def test_mistakes_are_told(server, prompt, workflow_scripts, comfyui_server, changes, words):
