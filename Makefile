@@ -11,7 +11,7 @@ PYTHON ?= python3
 RUN := .venv/bin/python
 endif
 
-.PHONY: help setup test test-all lint format workflows thumbnails locales demo benchmark clean
+.PHONY: help setup test test-all lint format workflows thumbnails locales contract demo benchmark clean
 
 help:
 	@echo "make setup      virtual environment and a ComfyUI to test on (done by the others when needed)"
@@ -22,6 +22,7 @@ help:
 	@echo "make workflows  write workflows/*.json anew from scripts/build_workflows.py"
 	@echo "make thumbnails  draw workflows/*.jpg anew from demo/contact-sheet.png"
 	@echo "make locales    write locales/en from the nodes, and say what the other languages lack"
+	@echo "make contract   write tests/graph/contract.json, what saved work relies on, from the nodes"
 	@echo "make demo       colour a drawing through a ComfyUI server; the picture goes to demo/output/"
 	@echo "make benchmark  operations, seconds and memory of a step; BENCHMARK=--short takes a minute, --write fills the README"
 	@echo "make clean      remove everything that was set up or made"
@@ -58,6 +59,9 @@ thumbnails: setup
 
 locales: setup
 	$(RUN) scripts/build_locales.py
+
+contract: setup
+	$(RUN) -m pytest tests/graph/test_contract.py --write-contract
 
 demo: setup
 	$(RUN) demo/run_demo.py

@@ -45,6 +45,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--run", choices=("first", "rest", "all"), default="all", help="see tests/conftest.py")
     parser.addoption("--slow", action="store_true", help="run the tests marked slow too")
     parser.addoption("--fuzz", type=int, default=40, metavar="N", help="examples that a fuzz test draws (default: 40)")
+    parser.addoption(
+        "--write-contract", action="store_true", help="write tests/graph/contract.json as the nodes are now"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
