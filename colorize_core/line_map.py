@@ -7,7 +7,6 @@ import torch
 from .blur import OnStrip, gaussian_blur
 from .errors import ColorizeError
 from .letterbox import Box, fit_box, pad_to_canvas, resize_into
-from .masks import checked_mask, fit_batch, fit_mask
 from .pictures import as_grey, as_rgb
 
 # The paper that transparent parts are laid on, by the kind of drawing.
@@ -85,12 +84,7 @@ def prepare_line_map(
         raise ColorizeError(f"`lines` is {lines!r}, expected one of {', '.join(LINES)}.")
     if width < 1 or height < 1:
         raise ColorizeError(f"A line map of {width}×{height} pixels was asked for, expected at least 1×1.")
-    paper = PAPER[lines]
-    rgb = as_rgb(drawing, paper)
-    if transparency is not None:
-        clear = fit_mask(checked_mask(transparency, "transparency"), *rgb.shape[1:3]).to(rgb.device)
-        rgb, clear = fit_batch(rgb, clear, ("image", "transparency"))
-        rgb = torch.lerp(rgb, torch.full_like(rgb, paper), clear[..., None])
+    rgb = as_rgb(drawing, PAPER[lines], transparency=transparency)
     box = fit_box(rgb.shape[1], rgb.shape[2], height, width)
     line_map = LINES[lines](resize_into(rgb, box), on_strip)
     return pad_to_canvas(line_map[..., None].expand(-1, -1, -1, 3), box, blank=0.0), box

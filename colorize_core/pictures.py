@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from .errors import ColorizeError
+from .masks import checked_mask, fit_batch, fit_mask
 
 CHANNELS = {1: "grey", 2: "grey and alpha", 3: "RGB", 4: "RGBA"}
 
@@ -38,21 +39,31 @@ def checked_picture(image: torch.Tensor, name: str = "image") -> torch.Tensor:
     return image
 
 
-def as_rgb(image: torch.Tensor, paper: float = 1.0, name: str = "image") -> torch.Tensor:
+def as_rgb(
+    image: torch.Tensor, paper: float = 1.0, name: str = "image", transparency: torch.Tensor | None = None
+) -> torch.Tensor:
     """Bring a picture to RGB, its transparent parts laid on paper.
+
+    Colours are straight, as PNG files and Load Image have them: not yet multiplied by alpha.
 
     Args:
         image: [B, H, W, C] in [0, 1], C in 1…4, any float type and memory layout.
         paper: grey level in [0, 1] that shows through where alpha is 0.
+        transparency: [B or 1, H', W'] in [0, 1], 1 = transparent, as Load Image gives it beside the picture.
 
     Returns:
-        [B, H, W, 3] in [0, 1], float32.
+        [B, H, W, 3] in [0, 1], float32; what is nowhere transparent comes back bit for bit.
     """
     image = checked_picture(image, name).float().clamp(0, 1)
     if image.shape[-1] in (2, 4):
         color, alpha = image[..., :-1], image[..., -1:]
         image = color * alpha + paper * (1 - alpha)
-    return image if image.shape[-1] == 3 else image.expand(*image.shape[:-1], 3)
+    rgb = image if image.shape[-1] == 3 else image.expand(*image.shape[:-1], 3)
+    if transparency is None:
+        return rgb
+    clear = fit_mask(checked_mask(transparency, "transparency"), *rgb.shape[1:3]).to(rgb.device)
+    rgb, clear = fit_batch(rgb, clear, (name, "transparency"))
+    return torch.lerp(rgb, torch.full_like(rgb, paper), clear[..., None])
 
 
 def as_grey(rgb: torch.Tensor) -> torch.Tensor:

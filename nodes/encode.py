@@ -4,7 +4,7 @@ from comfy_api.latest import io
 
 from ..colorize_core.host.encode import encode_background, encode_reference, encode_style
 from .checked import checked
-from .inputs import fraction, size, strength
+from .inputs import fraction, size, strength, transparency
 from .sockets import Carrier, Colorizer
 
 CATEGORY = "ColorizeDiffusion/encode"
@@ -46,15 +46,16 @@ class ColorizeEncodeReference(io.ComfyNode):
                     tooltip="The colour reference, of any size and pose; it is squeezed to a square, not cropped. "
                     "Several pictures give one reference for each image of the latent batch.",
                 ),
+                transparency(),
             ],
             outputs=[Carrier.Output("CARRIER", display_name="carrier", tooltip="Holds the reference tokens.")],
         )
 
     @classmethod
     @checked
-    def execute(cls, clip_vision, image) -> io.NodeOutput:
+    def execute(cls, clip_vision, image, transparency=None) -> io.NodeOutput:
         """Encode."""
-        return io.NodeOutput(encode_reference(clip_vision, image))
+        return io.NodeOutput(encode_reference(clip_vision, image, transparency))
 
 
 class ColorizeEncodeBackground(io.ComfyNode):
@@ -90,6 +91,7 @@ class ColorizeEncodeBackground(io.ComfyNode):
                     optional=True,
                     tooltip="Only for a bleached reference whose size differs from the reference's: the reference.",
                 ),
+                transparency(),
             ],
             outputs=[Carrier.Output("CARRIER", display_name="carrier", tooltip="The carrier with a background.")],
         )
@@ -108,11 +110,24 @@ class ColorizeEncodeBackground(io.ComfyNode):
         strength=1.0,
         source="background_image",
         reference=None,
+        transparency=None,
     ) -> io.NodeOutput:
         """Encode."""
         bleached = source == "bleached_reference"
         return io.NodeOutput(
-            encode_background(carrier, colorizer, vae, clip_vision, image, width, height, strength, bleached, reference)
+            encode_background(
+                carrier,
+                colorizer,
+                vae,
+                clip_vision,
+                image,
+                width,
+                height,
+                strength,
+                bleached,
+                reference,
+                transparency,
+            )
         )
 
 
@@ -137,6 +152,7 @@ class ColorizeEncodeStyle(io.ComfyNode):
                 fraction(
                     "merge", 0.0, "How much of the background's style: 0 none, 1 nothing else. Needs `background`."
                 ),
+                transparency(),
             ],
             outputs=[Carrier.Output("CARRIER", display_name="carrier", tooltip="The carrier with a style.")],
         )
@@ -144,9 +160,19 @@ class ColorizeEncodeStyle(io.ComfyNode):
     @classmethod
     @checked
     def execute(
-        cls, carrier, colorizer, vae, clip_vision, image, width, height, background=None, merge=0.0
+        cls,
+        carrier,
+        colorizer,
+        vae,
+        clip_vision,
+        image,
+        width,
+        height,
+        background=None,
+        merge=0.0,
+        transparency=None,
     ) -> io.NodeOutput:
         """Encode."""
         return io.NodeOutput(
-            encode_style(carrier, colorizer, vae, clip_vision, image, width, height, background, merge)
+            encode_style(carrier, colorizer, vae, clip_vision, image, width, height, background, merge, transparency)
         )

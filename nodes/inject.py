@@ -4,7 +4,7 @@ from comfy_api.latest import io
 
 from ..colorize_core.host.attention_injection import inject_reference
 from .checked import checked
-from .inputs import fraction, percent, seed, size
+from .inputs import fraction, percent, seed, size, transparency
 
 
 class ColorizeAttentionInjection(io.ComfyNode):
@@ -40,6 +40,7 @@ class ColorizeAttentionInjection(io.ComfyNode):
                     "start_percent", 0.0, "Fraction of the sampling from which on it acts; later leaves more freedom."
                 ),
                 seed("Of the noise that the reference is denoised from.", optional=True),
+                transparency(),
             ],
             outputs=[io.Model.Output("MODEL", display_name="model", tooltip="The patched model, for any sampler.")],
         )
@@ -58,10 +59,21 @@ class ColorizeAttentionInjection(io.ComfyNode):
         sketch_fidelity=0.0,
         start_percent=0.0,
         seed=0,
+        transparency=None,
     ) -> io.NodeOutput:
         """Patch."""
         return io.NodeOutput(
             inject_reference(
-                model, control_net, vae, image, width, height, fidelity, sketch_fidelity, start_percent, seed
+                model,
+                control_net,
+                vae,
+                image,
+                width,
+                height,
+                fidelity,
+                sketch_fidelity,
+                start_percent,
+                seed,
+                transparency,
             )
         )

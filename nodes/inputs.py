@@ -16,6 +16,15 @@ def size(name: str) -> io.Int.Input:
     return io.Int.Input(name, default=768, min=8, max=8192, step=8, tooltip=tooltip)
 
 
+def transparency(paper: str = "white paper") -> io.Mask.Input:
+    """The transparent parts of a picture, which Load Image gives beside it."""
+    tooltip = (
+        f"For a picture cut out on transparency: Load Image's MASK, 1 = transparent. What it clears becomes {paper}; "
+        "without it that is often black. Not for a mask painted in the mask editor."
+    )
+    return io.Mask.Input("transparency", optional=True, tooltip=tooltip)
+
+
 def strength(name: str, tooltip: str, optional: bool = False) -> io.Float.Input:
     """A factor that is 1 as published."""
     return io.Float.Input(name, default=1.0, min=0.0, max=4.0, step=0.05, tooltip=tooltip, optional=optional)

@@ -7,7 +7,7 @@ from ..colorize_core.host.line_extractor import extract_line_maps, load_line_ext
 from ..colorize_core.host.model_folders import LINE_EXTRACTORS
 from . import sockets
 from .checked import checked
-from .inputs import model_file
+from .inputs import model_file, transparency
 
 
 class ColorizeLineExtractorLoader(io.ComfyNode):
@@ -58,6 +58,7 @@ class ColorizeExtractLines(io.ComfyNode):
                     tooltip="Larger pictures are reduced to this many pixels before the network looks at them: less "
                     "gives bolder and fewer lines. 0 keeps the picture's own size.",
                 ),
+                transparency(),
             ],
             outputs=[
                 io.Image.Output("IMAGE", display_name="line map", tooltip="White lines on black, the picture's size.")
@@ -66,5 +67,5 @@ class ColorizeExtractLines(io.ComfyNode):
 
     @classmethod
     @checked
-    def execute(cls, line_extractor, image, longest_side) -> io.NodeOutput:
-        return io.NodeOutput(extract_line_maps(line_extractor, image, longest_side))
+    def execute(cls, line_extractor, image, longest_side, transparency=None) -> io.NodeOutput:
+        return io.NodeOutput(extract_line_maps(line_extractor, image, longest_side, transparency))

@@ -6,6 +6,7 @@ from ..colorize_core.bleaching import WHITEN
 from ..colorize_core.host.frames import bleach_frames, grow_and_feather
 from ..colorize_core.masks import GROWTHS, MERGES, merge_masks
 from .checked import checked
+from .inputs import transparency
 
 
 class ColorizeMergeMasks(io.ComfyNode):
@@ -133,11 +134,13 @@ class ColorizeBleach(io.ComfyNode):
                     tooltip="picture: blank is white paper. line_map (white lines on black): blank is black, and "
                     "paper is not used.",
                 ),
+                transparency("blank paper"),
             ],
             outputs=[io.Image.Output("IMAGE", display_name="image", tooltip="The picture, one region blank.")],
         )
 
     @classmethod
     @checked
-    def execute(cls, image, mask, whiten, threshold, paper, kind="picture") -> io.NodeOutput:
-        return io.NodeOutput(bleach_frames(image, mask, whiten, threshold, 0.0 if kind == "line_map" else paper))
+    def execute(cls, image, mask, whiten, threshold, paper, kind="picture", transparency=None) -> io.NodeOutput:
+        blank = 0.0 if kind == "line_map" else paper
+        return io.NodeOutput(bleach_frames(image, mask, whiten, threshold, blank, transparency))

@@ -4,6 +4,7 @@ from comfy_api.latest import io, ui
 
 from ..colorize_core.host.frames import preview_batch
 from .checked import checked
+from .inputs import transparency
 
 
 class ColorizePreviewRegions(io.ComfyNode):
@@ -35,6 +36,7 @@ class ColorizePreviewRegions(io.ComfyNode):
                     step=0.01,
                     tooltip="The same as in Apply Colorization: where the resized mask is above it is character.",
                 ),
+                transparency(),
             ],
             outputs=[io.Image.Output("IMAGE", display_name="image", tooltip="The sheet, one for each picture.")],
             hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo],
@@ -43,6 +45,6 @@ class ColorizePreviewRegions(io.ComfyNode):
 
     @classmethod
     @checked
-    def execute(cls, image, mask, width, height, threshold) -> io.NodeOutput:
-        sheets = preview_batch(image, mask, width, height, threshold)
+    def execute(cls, image, mask, width, height, threshold, transparency=None) -> io.NodeOutput:
+        sheets = preview_batch(image, mask, width, height, threshold, transparency)
         return io.NodeOutput(sheets, ui=ui.PreviewImage(sheets, cls=cls))

@@ -8,7 +8,7 @@ from ..colorize_core.host.segmenter import load_segmenter, segment_character
 from ..colorize_core.segmentation import KINDS, SIZE
 from . import sockets
 from .checked import checked
-from .inputs import model_file
+from .inputs import model_file, transparency
 
 
 class ColorizeSegmenterLoader(io.ComfyNode):
@@ -84,11 +84,12 @@ class ColorizeSegmentCharacter(io.ComfyNode):
                     tooltip="Prepare Sketch's box, to segment the raw drawing and get the mask letterboxed like its "
                     "line map. Left open, the mask has the picture's size.",
                 ),
+                transparency("blank paper"),
             ],
             outputs=[io.Mask.Output("MASK", display_name="mask", tooltip="1 on the character, soft at its edge.")],
         )
 
     @classmethod
     @checked
-    def execute(cls, segmenter, image, kind, grow, resolution=SIZE, box=None) -> io.NodeOutput:
-        return io.NodeOutput(segment_character(segmenter, image, kind, grow, resolution, box))
+    def execute(cls, segmenter, image, kind, grow, resolution=SIZE, box=None, transparency=None) -> io.NodeOutput:
+        return io.NodeOutput(segment_character(segmenter, image, kind, grow, resolution, box, transparency))

@@ -50,7 +50,7 @@ class ColorizePrepareSketch(io.ComfyNode):
                     "transparency",
                     optional=True,
                     tooltip="Load Image's MASK output, for line art on a transparent background: without it "
-                    "transparent parts often come out as black.",
+                    "such a drawing is often black all over, and the line map white or black without lines.",
                 ),
             ],
             outputs=[

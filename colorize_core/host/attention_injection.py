@@ -192,6 +192,7 @@ def inject_reference(
     sketch_fidelity: float = 0.0,
     start_percent: float = 0.0,
     seed: int = 0,
+    transparency: Tensor | None = None,
 ) -> comfy.model_patcher.ModelPatcher:
     """Patch a clone of the MODEL.
 
@@ -200,13 +201,14 @@ def inject_reference(
         image: [R, H, W, C] in [0, 1], the reference; brought to width × height without keeping its proportions.
         fidelity, sketch_fidelity: in [0, 1]. start_percent: fraction of the sampling.
         seed: of the reference's noise.
+        transparency: [R or 1, H', W'] in [0, 1], 1 = transparent; what it clears is white paper.
     """
     if not isinstance(control_net, SketchControl):
         raise ColorizeError(
             f"`control_net` is a {type(control_net).__name__}; expected the sketch encoder. Wire the CONTROL_NET of "
             "Load Colorize Checkpoint itself, not one of Load ControlNet Model."
         )
-    resized = resize_to_output(as_rgb(image), width, height)
+    resized = resize_to_output(as_rgb(image, transparency=transparency), width, height)
     latent = encode_with_vae(vae, resized)
     control = control_net.copy().set_cond_hint(1.0 - resized.movedim(-1, 1), strength=sketch_fidelity)
     noise = torch.randn((1, *latent.shape[1:]), generator=torch.Generator().manual_seed(seed))

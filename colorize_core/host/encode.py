@@ -28,13 +28,16 @@ CHUNK = 4
 LATENT_FORMAT = comfy.latent_formats.SD15()
 
 
-def encode_reference(clip_vision: comfy.clip_vision.ClipVisionModel, image: Tensor) -> Carrier:
+def encode_reference(
+    clip_vision: comfy.clip_vision.ClipVisionModel, image: Tensor, transparency: Tensor | None = None
+) -> Carrier:
     """Encode the colour reference.
 
     Args:
         image: [R, H, W, C] in [0, 1].
+        transparency: [R or 1, H', W'] in [0, 1], 1 = transparent; what it clears is white paper.
     """
-    tokens = tokens_of(clip_vision, as_rgb(image))
+    tokens = tokens_of(clip_vision, as_rgb(image, transparency=transparency))
     return Carrier(tokens=tokens[:, 1:], class_token=tokens[:, :1])
 
 
@@ -49,6 +52,7 @@ def encode_background(
     strength: float = 1.0,
     bleached: bool = False,
     reference: Tensor | None = None,
+    transparency: Tensor | None = None,
 ) -> Carrier:
     """Encode the background.
 
@@ -58,13 +62,14 @@ def encode_background(
         strength: factor on the features.
         bleached: the image is a bleached reference, so the encoder's context is the reference's tokens.
         reference: the picture that a bleached reference stands for, if its size differs from the image's.
+        transparency: [R or 1, H', W'] in [0, 1], 1 = transparent; what it clears is white paper.
 
     Returns:
         The carrier with background tokens and features.
     """
     check_carrier(carrier, colorizer)
     check_output_size(width, height)
-    picture = as_rgb(image)
+    picture = as_rgb(image, transparency=transparency)
     check_batches(len(carrier.tokens), len(picture), ("reference", "image"))
     tokens = matching_tokens(clip_vision, picture, carrier)
     sized = checked_picture(reference, "reference") if bleached and reference is not None else image
@@ -91,6 +96,7 @@ def encode_style(
     height: int,
     background: Tensor | None = None,
     merge: float = 0.0,
+    transparency: Tensor | None = None,
 ) -> Carrier:
     """Encode the style.
 
@@ -99,6 +105,7 @@ def encode_style(
         width, height: the output, in pixels.
         background: [R, H, W, C], whose style is mixed in.
         merge: μ in [0, 1]; the style is (1 - μ)·image + μ·background.
+        transparency: [R or 1, H', W'] in [0, 1], 1 = where the image is transparent; what it clears is white paper.
 
     Returns:
         The carrier with style vectors.
@@ -106,18 +113,18 @@ def encode_style(
     check_carrier(carrier, colorizer)
     check_output_size(width, height)
 
-    def vectors(picture: Tensor, name: str) -> list[Tensor]:
-        rgb = as_rgb(picture, name=name)
+    def vectors(rgb: Tensor, name: str) -> list[Tensor]:
         check_batches(len(carrier.tokens), len(rgb), ("reference", name))
-        y = size_embedding(picture.shape[1], picture.shape[2], height, width)
+        y = size_embedding(rgb.shape[1], rgb.shape[2], height, width)
         tokens = matching_tokens(clip_vision, rgb, carrier)
         return encode_latents(colorizer.style_encoder, vae, rgb, tokens, y, width, height)
 
+    picture = as_rgb(image, transparency=transparency)
     if background is not None:
-        check_batches(len(image), len(checked_picture(background, "background")), ("image", "background"))
-    style = vectors(image, "image")
+        check_batches(len(picture), len(checked_picture(background, "background")), ("image", "background"))
+    style = vectors(picture, "image")
     if background is not None and merge:
-        mixed_in = vectors(background, "background")
+        mixed_in = vectors(as_rgb(background, name="background"), "background")
         style = [(1 - merge) * s + merge * b for s, b in zip(style, mixed_in, strict=True)]
     return carrier.with_style(tuple(style), background is not None, colorizer.checkpoint)
 

@@ -10,7 +10,7 @@ from ..bleaching import bleach
 from ..letterbox import Box
 from ..line_map import prepare_line_map, warn_of_negative
 from ..masks import checked_mask, feather_mask, fit_batch, grow_mask
-from ..pictures import checked_picture
+from ..pictures import as_rgb, checked_picture
 from ..region_preview import preview_regions
 from .loading import stop_when_cancelled
 
@@ -43,8 +43,21 @@ def grow_and_feather(masks: torch.Tensor, grow: int, shape: str, feather: int) -
     return map_frames(lambda mask: feather_mask(grow_mask(mask, grow, shape, stop), feather, stop), masks)
 
 
-def bleach_frames(image: torch.Tensor, mask: torch.Tensor, whiten: str, threshold: float, paper: float) -> torch.Tensor:
-    """Paint one region of pictures [B or 1, H, W, C] blank, with masks [B or 1, H', W']; see `bleach`."""
+def bleach_frames(
+    image: torch.Tensor,
+    mask: torch.Tensor,
+    whiten: str,
+    threshold: float,
+    paper: float,
+    transparency: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """Paint one region of pictures [B or 1, H, W, C] blank, with masks [B or 1, H', W']; see `bleach`.
+
+    Args:
+        transparency: [B or 1, H'', W''] in [0, 1], 1 = transparent; what it clears is `paper`.
+    """
+    if transparency is not None:
+        image = as_rgb(image, paper, transparency=transparency)
     image, mask = fit_batch(checked_picture(image), checked_mask(mask), ("image", "mask"))
     return map_frames(lambda frame, region: bleach(frame, region, whiten, threshold, paper), image, mask)
 
@@ -69,7 +82,14 @@ def prepare_line_maps(
     return line_maps, boxes[0]
 
 
-def preview_batch(image: torch.Tensor, mask: torch.Tensor, width: int, height: int, threshold: float) -> torch.Tensor:
+def preview_batch(
+    image: torch.Tensor,
+    mask: torch.Tensor,
+    width: int,
+    height: int,
+    threshold: float,
+    transparency: torch.Tensor | None = None,
+) -> torch.Tensor:
     """Draw one sheet for each picture of a batch.
 
     Args:
@@ -77,9 +97,12 @@ def preview_batch(image: torch.Tensor, mask: torch.Tensor, width: int, height: i
         mask: [B or 1, H', W'] in [0, 1], 1 = character.
         width, height: the output's size in pixels.
         threshold: the split's own.
+        transparency: [B or 1, H'', W''] in [0, 1], 1 = transparent; what it clears is white paper.
 
     Returns:
         [B, sheet height, sheet width, 3] in [0, 1].
     """
+    if transparency is not None:
+        image = as_rgb(image, transparency=transparency)
     image, mask = fit_batch(checked_picture(image), checked_mask(mask), ("image", "mask"))
     return map_frames(lambda frame, region: preview_regions(frame, [region], height, width, threshold), image, mask)

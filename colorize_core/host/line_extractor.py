@@ -24,17 +24,20 @@ def load_line_extractor(path: str, file_name: str) -> ImageNetwork:
     return load_image_network(path, file_name, FAMILY)
 
 
-def extract_line_maps(extractor: ImageNetwork, image: torch.Tensor, longest_side: int = 0) -> torch.Tensor:
+def extract_line_maps(
+    extractor: ImageNetwork, image: torch.Tensor, longest_side: int = 0, transparency: torch.Tensor | None = None
+) -> torch.Tensor:
     """Return the line maps of pictures, in the pictures' own size.
 
     Args:
         image: [B, H, W, C] in [0, 1].
         longest_side: larger pictures are reduced to it before the network sees them; 0 = never.
+        transparency: [B or 1, H', W'] in [0, 1], 1 = transparent; what it clears is white paper.
 
     Returns:
         [B, H, W, 3] in [0, 1], lines white on black.
     """
-    rgb = as_rgb(image)
+    rgb = as_rgb(image, transparency=transparency)
     height, width = rgb.shape[1:3]
     reduced = min(1.0, longest_side / max(height, width)) if longest_side else 1.0
     return extractor.run_frames(

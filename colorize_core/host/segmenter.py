@@ -34,6 +34,7 @@ def segment_character(
     grow: int = 5,
     size: int = SIZE,
     box: Box | None = None,
+    transparency: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Return the character masks of pictures.
 
@@ -43,11 +44,12 @@ def segment_character(
         grow: pixels by which the mask grows, as a square maximum of 2·grow + 1.
         size: side of the network's square input.
         box: where the pictures lie on a canvas, if the masks are wanted on it.
+        transparency: [B or 1, H', W'] in [0, 1], 1 = transparent; what it clears is the kind's paper.
 
     Returns:
         [B, H, W] in [0, 1], or [B, canvas_height, canvas_width].
     """
-    rgb = as_rgb(image, PAPER.get(kind, 1.0))
+    rgb = as_rgb(image, PAPER.get(kind, 1.0), transparency=transparency)
     return segmenter.run_frames(
         rgb,
         pixels=size * size,
