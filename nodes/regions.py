@@ -2,7 +2,7 @@
 
 from comfy_api.latest import io
 
-from ..colorize_core.masks import checked_mask
+from ..colorize_core.host.regions import add_region
 from .checked import checked
 from .inputs import strength
 from .sockets import Carrier
@@ -44,4 +44,4 @@ class ColorizeAddRegion(io.ComfyNode):
     @checked
     def execute(cls, carrier, region, mask, strength=1.0) -> io.NodeOutput:
         """Add the region."""
-        return io.NodeOutput(carrier.with_region(region, checked_mask(mask, "mask").cpu(), strength))
+        return io.NodeOutput(add_region(carrier, region, mask, strength))

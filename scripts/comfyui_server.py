@@ -27,6 +27,7 @@ import aiohttp
 START_SECONDS = 240
 LOG_LINES = 40
 PREVIEW_MESSAGE = 1  # of the binary messages: then the picture's format and its file
+TEXT_MESSAGE = 3  # then the length of the node's id, the id, and a text for the node to show
 FOLDERS = ("custom_nodes", "input", "output", "temp", "user", "models/checkpoints", "models/clip_vision")
 
 Prompt = dict[str, Any]
@@ -170,6 +171,7 @@ class Server:
         prompt: Prompt,
         on_step: Callable[[str, int, int], None] | None = None,
         on_preview: Callable[[bytes], None] | None = None,
+        on_text: Callable[[str, str], None] | None = None,
     ) -> Run:
         """Queue a prompt in API format and wait for its end.
 
@@ -177,15 +179,16 @@ class Server:
             prompt: {node id: {"class_type": ..., "inputs": ...}}.
             on_step: called with (node id, steps done, steps in all) as nodes report progress.
             on_preview: called with a picture file for each preview that the server sends while it samples.
+            on_text: called with (node id, text) for each text that a node shows.
         """
-        (run,) = asyncio.run(self._run([prompt], on_step, on_preview))
+        (run,) = asyncio.run(self._run([prompt], on_step, on_preview, on_text))
         if isinstance(run, ServerError):
             raise run
         return run
 
     def run_all(self, prompts: list[Prompt]) -> list["Run | ServerError"]:
         """Queue prompts all at once and wait for their ends; an error stands for a prompt that failed."""
-        return asyncio.run(self._run(prompts, None, None))
+        return asyncio.run(self._run(prompts, None, None, None))
 
     def fetch_images(self, run: Run) -> list[bytes]:
         """Return the picture files that the run has saved, in the order of the node ids."""
@@ -207,6 +210,7 @@ class Server:
         prompts: list[Prompt],
         on_step: Callable[[str, int, int], None] | None,
         on_preview: Callable[[bytes], None] | None,
+        on_text: Callable[[str, str], None] | None,
     ) -> list["Run | ServerError"]:
         runs: list[Run | ServerError] = []
         async with (
@@ -216,7 +220,7 @@ class Server:
             queued = [await self._queue(session, prompt) for prompt in prompts]
             for run in queued:
                 try:
-                    await self._follow(events, run, on_step, on_preview)
+                    await self._follow(events, run, on_step, on_preview, on_text)
                 except ServerError as error:
                     runs.append(error)
                     continue
@@ -238,13 +242,16 @@ class Server:
         run: Run,
         on_step: Callable[[str, int, int], None] | None,
         on_preview: Callable[[bytes], None] | None,
+        on_text: Callable[[str, str], None] | None,
     ) -> None:
         """Read the server's messages until the prompt has ended."""
         async for message in events:
-            if message.type is aiohttp.WSMsgType.BINARY and on_preview:
-                kind, _picture_format = struct.unpack(">II", message.data[:8])
-                if kind == PREVIEW_MESSAGE:
+            if message.type is aiohttp.WSMsgType.BINARY:
+                kind, number = struct.unpack(">II", message.data[:8])
+                if kind == PREVIEW_MESSAGE and on_preview:
                     on_preview(message.data[8:])
+                if kind == TEXT_MESSAGE and on_text:
+                    on_text(message.data[8 : 8 + number].decode(), message.data[8 + number :].decode())
             if message.type is not aiohttp.WSMsgType.TEXT:
                 continue
             event = json.loads(message.data)

@@ -11,9 +11,11 @@ from torch import Tensor
 from ..carrier import Carrier
 from ..errors import ColorizeError
 from ..masks import checked_mask
+from ..one_sided import one_sided
 from ..settings import Settings
 from .colorizer import Colorizer
 from .model_patch import ColorizePatch, sigma_windows
+from .notice import notice_mask
 from .unet import checkpoint_of, context_channels
 
 
@@ -37,7 +39,10 @@ def apply_carrier(
     """
     check_model(model, colorizer)
     carrier.check_checkpoint(colorizer.checkpoint, colorizer.context_channels, colorizer.file_name)
-    regions = carrier.characters(None if mask is None else checked_mask(mask, "sketch_mask").cpu())
+    if mask is not None:
+        mask = checked_mask(mask, "sketch_mask").cpu()
+        notice_mask("Apply Colorization", one_sided(mask, "sketch_mask", settings.threshold))
+    regions = carrier.characters(mask)
     windows = sigma_windows(model.get_model_object("model_sampling"), settings)
     patched = model.clone()
     ColorizePatch(carrier, colorizer, regions, settings, windows).install(patched)

@@ -10,9 +10,11 @@ from ..bleaching import bleach
 from ..letterbox import Box
 from ..line_map import prepare_line_map, warn_of_negative
 from ..masks import checked_mask, feather_mask, fit_batch, grow_mask
+from ..one_sided import one_sided
 from ..pictures import as_rgb, checked_picture
 from ..region_preview import preview_regions
 from .loading import stop_when_cancelled
+from .notice import notice_mask
 
 
 def each_frame(count: int) -> Iterator[int]:
@@ -58,7 +60,9 @@ def bleach_frames(
     """
     if transparency is not None:
         image = as_rgb(image, paper, transparency=transparency)
-    image, mask = fit_batch(checked_picture(image), checked_mask(mask), ("image", "mask"))
+    mask = checked_mask(mask)
+    notice_mask("Bleach Region", one_sided(mask, "mask", threshold, reached=True))
+    image, mask = fit_batch(checked_picture(image), mask, ("image", "mask"))
     return map_frames(lambda frame, region: bleach(frame, region, whiten, threshold, paper), image, mask)
 
 

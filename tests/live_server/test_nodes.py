@@ -50,3 +50,30 @@ def test_refusal_names_the_node_and_the_reason(server, comfyui_server):
     }
     with pytest.raises(comfyui_server.ServerError, match=r"no\.safetensors"):
         server.run(prompt)
+
+
+def test_a_mask_with_one_side_is_told_on_its_node_until_it_has_two(server, tmp_path):
+    from PIL import Image
+
+    flat = Image.new("RGB", (64, 64), "white")
+    flat.save(tmp_path / "unpainted.png")
+    flat.putalpha(Image.linear_gradient("L").resize((64, 64)))
+    flat.save(tmp_path / "painted.png")
+
+    def texts(name):
+        told = []
+        prompt = {
+            "1": {"class_type": "LoadImage", "inputs": {"image": server.upload_image(tmp_path / name)}},
+            "2": {
+                "class_type": "ColorizeBleach",
+                "inputs": {"image": ["1", 0], "mask": ["1", 1], "whiten": "character", "threshold": 0.5, "paper": 1.0},
+            },
+            "3": {"class_type": "PreviewImage", "inputs": {"images": ["2", 0]}},
+        }
+        server.run(prompt, on_text=lambda node, text: told.append((node, text)))
+        return told
+
+    ((node, text),) = texts("unpainted.png")
+    assert node == "2" and text.startswith("No character in the mask: paint it")
+    assert texts("painted.png") == [("2", "The mask has a character and a background.")]
+    assert "WARNING" not in server.log_tail().splitlines()[-1] and "Bleach Region: No character" in server.log_tail()
