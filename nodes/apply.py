@@ -13,6 +13,7 @@ from ..colorize_core.settings import (
 )
 from .checked import checked
 from .inputs import fraction, percent, strength
+from .schema import node_schema
 from .sockets import BlockStrengths, Carrier, Colorizer
 
 
@@ -22,7 +23,7 @@ class ColorizeApply(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         """Describe the node."""
-        return io.Schema(
+        return node_schema(
             node_id="ColorizeApply",
             display_name="Apply Colorization",
             category="ColorizeDiffusion",
@@ -70,6 +71,16 @@ class ColorizeApply(io.ComfyNode):
                     optional=True,
                 ),
             ],
+            advanced=(
+                "merge",
+                "threshold",
+                "encoder_strength",
+                "color_strength",
+                "start_percent",
+                "end_percent",
+                "ignore_start_percent",
+                "ignore_end_percent",
+            ),
             outputs=[
                 io.Model.Output("MODEL", display_name="model", tooltip="The patched model, for any sampler."),
                 io.Conditioning.Output("positive", display_name="positive", tooltip="The references."),
@@ -126,7 +137,7 @@ class ColorizeBlockStrengths(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         """Describe the node."""
-        return io.Schema(
+        return node_schema(
             node_id="ColorizeBlockStrengths",
             display_name="Block Strengths",
             category="ColorizeDiffusion",

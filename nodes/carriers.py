@@ -7,6 +7,7 @@ from comfy_api.latest import io
 from ..colorize_core.errors import ColorizeError
 from ..colorize_core.host.carrier_folder import carrier_choices, carrier_path, load_carrier, save_carrier
 from .checked import checked
+from .schema import node_schema
 from .sockets import Carrier, Colorizer
 
 CATEGORY = "ColorizeDiffusion/encode"
@@ -18,7 +19,7 @@ class ColorizeSaveCarrier(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         """Describe the node."""
-        return io.Schema(
+        return node_schema(
             node_id="ColorizeSaveCarrier",
             display_name="Save Carrier",
             category=CATEGORY,
@@ -54,7 +55,7 @@ class ColorizeLoadCarrier(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         """Describe the node."""
-        return io.Schema(
+        return node_schema(
             node_id="ColorizeLoadCarrier",
             display_name="Load Carrier",
             category=CATEGORY,

@@ -5,6 +5,7 @@ from comfy_api.latest import io
 
 from ..colorize_core.host.checkpoint import load_checkpoint
 from .checked import checked
+from .schema import node_schema
 from .sockets import Colorizer
 
 
@@ -14,7 +15,7 @@ class ColorizeCheckpointLoader(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         """Describe the node."""
-        return io.Schema(
+        return node_schema(
             node_id="ColorizeCheckpointLoader",
             display_name="Load Colorize Checkpoint",
             category="ColorizeDiffusion/loaders",
@@ -34,6 +35,7 @@ class ColorizeCheckpointLoader(io.ComfyNode):
                     tooltip="What the UNet predicts. auto: v, unless the file name says eps.",
                 ),
             ],
+            advanced=("prediction",),
             outputs=[
                 io.Model.Output("MODEL", display_name="model", tooltip="A stock Stable Diffusion 2.x model."),
                 Colorizer.Output(

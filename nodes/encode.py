@@ -5,6 +5,7 @@ from comfy_api.latest import io
 from ..colorize_core.host.encode import encode_background, encode_reference, encode_style
 from .checked import checked
 from .inputs import fraction, size, strength, transparency
+from .schema import node_schema
 from .sockets import Carrier, Colorizer
 
 CATEGORY = "ColorizeDiffusion/encode"
@@ -34,7 +35,7 @@ class ColorizeEncodeReference(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         """Describe the node."""
-        return io.Schema(
+        return node_schema(
             node_id="ColorizeEncodeReference",
             display_name="Encode Reference",
             category=CATEGORY,
@@ -64,7 +65,7 @@ class ColorizeEncodeBackground(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         """Describe the node."""
-        return io.Schema(
+        return node_schema(
             node_id="ColorizeEncodeBackground",
             display_name="Encode Background",
             category=CATEGORY,
@@ -137,7 +138,7 @@ class ColorizeEncodeStyle(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         """Describe the node."""
-        return io.Schema(
+        return node_schema(
             node_id="ColorizeEncodeStyle",
             display_name="Encode Style",
             category=CATEGORY,
@@ -154,6 +155,7 @@ class ColorizeEncodeStyle(io.ComfyNode):
                 ),
                 transparency(),
             ],
+            advanced=("merge",),
             outputs=[Carrier.Output("CARRIER", display_name="carrier", tooltip="The carrier with a style.")],
         )
 

@@ -12,6 +12,7 @@ from ..colorize_core.host.frame_folder import (
     load_frames,
 )
 from .checked import checked
+from .schema import node_schema
 
 
 class ColorizeLoadFrames(io.ComfyNode):
@@ -20,7 +21,7 @@ class ColorizeLoadFrames(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         """Describe the node."""
-        return io.Schema(
+        return node_schema(
             node_id="ColorizeLoadFrames",
             display_name="Load Frames",
             category="ColorizeDiffusion/sketch",

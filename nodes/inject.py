@@ -5,6 +5,7 @@ from comfy_api.latest import io
 from ..colorize_core.host.attention_injection import inject_reference
 from .checked import checked
 from .inputs import fraction, percent, seed, size, transparency
+from .schema import node_schema
 
 
 class ColorizeAttentionInjection(io.ComfyNode):
@@ -13,7 +14,7 @@ class ColorizeAttentionInjection(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         """Describe the node."""
-        return io.Schema(
+        return node_schema(
             node_id="ColorizeAttentionInjection",
             display_name="Attention Injection",
             category="ColorizeDiffusion",
@@ -42,6 +43,7 @@ class ColorizeAttentionInjection(io.ComfyNode):
                 seed("Of the noise that the reference is denoised from.", optional=True),
                 transparency(),
             ],
+            advanced=("sketch_fidelity", "start_percent", "seed"),
             outputs=[io.Model.Output("MODEL", display_name="model", tooltip="The patched model, for any sampler.")],
         )
 

@@ -8,6 +8,7 @@ from ..colorize_core.host.model_folders import LINE_EXTRACTORS
 from . import sockets
 from .checked import checked
 from .inputs import model_file, transparency
+from .schema import node_schema
 
 
 class ColorizeLineExtractorLoader(io.ComfyNode):
@@ -15,7 +16,7 @@ class ColorizeLineExtractorLoader(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        return io.Schema(
+        return node_schema(
             node_id="ColorizeLineExtractorLoader",
             display_name="Load Line Extractor",
             category="ColorizeDiffusion/loaders",
@@ -40,7 +41,7 @@ class ColorizeExtractLines(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        return io.Schema(
+        return node_schema(
             node_id="ColorizeExtractLines",
             display_name="Extract Lines",
             category="ColorizeDiffusion/sketch",

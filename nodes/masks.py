@@ -7,6 +7,7 @@ from ..colorize_core.host.frames import bleach_frames, grow_and_feather
 from ..colorize_core.masks import GROWTHS, MERGES, merge_masks
 from .checked import checked
 from .inputs import transparency
+from .schema import node_schema
 
 
 class ColorizeMergeMasks(io.ComfyNode):
@@ -14,7 +15,7 @@ class ColorizeMergeMasks(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        return io.Schema(
+        return node_schema(
             node_id="ColorizeMergeMasks",
             display_name="Merge Character Masks",
             category="ColorizeDiffusion/masks",
@@ -75,6 +76,7 @@ class ColorizeMergeMasks(io.ComfyNode):
                     "single mask. Off: they are frames and stay apart.",
                 ),
             ],
+            advanced=("grow_shape", "merge_batch"),
             outputs=[io.Mask.Output("MASK", display_name="mask", tooltip="The merged mask, in mask_a's size.")],
         )
 
@@ -92,7 +94,7 @@ class ColorizeBleach(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        return io.Schema(
+        return node_schema(
             node_id="ColorizeBleach",
             display_name="Bleach Region",
             category="ColorizeDiffusion/masks",
@@ -136,6 +138,7 @@ class ColorizeBleach(io.ComfyNode):
                 ),
                 transparency("blank paper"),
             ],
+            advanced=("threshold", "paper"),
             outputs=[io.Image.Output("IMAGE", display_name="image", tooltip="The picture, one region blank.")],
         )
 

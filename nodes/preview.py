@@ -5,6 +5,7 @@ from comfy_api.latest import io, ui
 from ..colorize_core.host.frames import preview_batch
 from .checked import checked
 from .inputs import transparency
+from .schema import node_schema
 
 
 class ColorizePreviewRegions(io.ComfyNode):
@@ -12,7 +13,7 @@ class ColorizePreviewRegions(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        return io.Schema(
+        return node_schema(
             node_id="ColorizePreviewRegions",
             display_name="Preview Regions",
             category="ColorizeDiffusion/masks",
@@ -38,6 +39,7 @@ class ColorizePreviewRegions(io.ComfyNode):
                 ),
                 transparency(),
             ],
+            advanced=("threshold",),
             outputs=[io.Image.Output("IMAGE", display_name="image", tooltip="The sheet, one for each picture.")],
             hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo],
             is_output_node=True,

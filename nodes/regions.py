@@ -5,6 +5,7 @@ from comfy_api.latest import io
 from ..colorize_core.host.regions import add_region
 from .checked import checked
 from .inputs import strength
+from .schema import node_schema
 from .sockets import Carrier
 
 
@@ -14,7 +15,7 @@ class ColorizeAddRegion(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         """Describe the node."""
-        return io.Schema(
+        return node_schema(
             node_id="ColorizeAddRegion",
             display_name="Add Character Region",
             category="ColorizeDiffusion/encode",

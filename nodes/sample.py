@@ -5,6 +5,7 @@ from comfy_api.latest import io
 from ..colorize_core.host.guider import make_guider
 from .checked import checked
 from .inputs import guidance
+from .schema import node_schema
 
 
 class ColorizeGuider(io.ComfyNode):
@@ -13,7 +14,7 @@ class ColorizeGuider(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         """Describe the node."""
-        return io.Schema(
+        return node_schema(
             node_id="ColorizeGuider",
             display_name="Colorize Guider",
             category="ColorizeDiffusion",

@@ -9,6 +9,7 @@ from ..colorize_core.segmentation import KINDS, SIZE
 from . import sockets
 from .checked import checked
 from .inputs import model_file, transparency
+from .schema import node_schema
 
 
 class ColorizeSegmenterLoader(io.ComfyNode):
@@ -16,7 +17,7 @@ class ColorizeSegmenterLoader(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        return io.Schema(
+        return node_schema(
             node_id="ColorizeSegmenterLoader",
             display_name="Load Character Segmenter",
             category="ColorizeDiffusion/loaders",
@@ -42,7 +43,7 @@ class ColorizeSegmentCharacter(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        return io.Schema(
+        return node_schema(
             node_id="ColorizeSegmentCharacter",
             display_name="Segment Character",
             category="ColorizeDiffusion/masks",
@@ -86,6 +87,7 @@ class ColorizeSegmentCharacter(io.ComfyNode):
                 ),
                 transparency("blank paper"),
             ],
+            advanced=("resolution",),
             outputs=[io.Mask.Output("MASK", display_name="mask", tooltip="1 on the character, soft at its edge.")],
         )
 

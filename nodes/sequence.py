@@ -6,6 +6,7 @@ from ..colorize_core.frame_seeds import SEED_RULES
 from ..colorize_core.host.sequence import SequenceSettings, sample_sequence, sampler_names, scheduler_names
 from .checked import checked
 from .inputs import guidance, seed
+from .schema import node_schema
 
 
 class ColorizeSampleSequence(io.ComfyNode):
@@ -14,7 +15,7 @@ class ColorizeSampleSequence(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         """Describe the node."""
-        return io.Schema(
+        return node_schema(
             node_id="ColorizeSampleSequence",
             display_name="Sample Sequence",
             category="ColorizeDiffusion",
@@ -89,6 +90,7 @@ class ColorizeSampleSequence(io.ComfyNode):
                     "Counts with seed_per_frame.",
                 ),
             ],
+            advanced=("first_frame", "chunk_size", "cfg_sketch"),
             outputs=[io.Latent.Output("LATENT", display_name="latent", tooltip="All frames, for VAE Decode.")],
         )
 

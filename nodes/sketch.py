@@ -8,6 +8,7 @@ from ..colorize_core.line_map import LINES
 from ..colorize_core.pictures import checked_picture
 from . import sockets
 from .checked import checked
+from .schema import node_schema
 
 
 class ColorizePrepareSketch(io.ComfyNode):
@@ -15,7 +16,7 @@ class ColorizePrepareSketch(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        return io.Schema(
+        return node_schema(
             node_id="ColorizePrepareSketch",
             display_name="Prepare Sketch",
             category="ColorizeDiffusion/sketch",
@@ -72,7 +73,7 @@ class ColorizeCropToBox(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        return io.Schema(
+        return node_schema(
             node_id="ColorizeCropToBox",
             display_name="Crop to Box",
             category="ColorizeDiffusion/sketch",

@@ -5,6 +5,7 @@ from comfy_api.latest import io, ui
 from ..colorize_core.text_manipulation import THRESHOLDS, manipulate_carrier
 from .checked import checked
 from .inputs import fraction
+from .schema import node_schema
 from .sockets import Carrier
 
 _ENCODER = "from CLIP Text Encode with the OpenCLIP ViT-H text encoder (Load CLIP, type stable_diffusion)."
@@ -16,7 +17,7 @@ class ColorizeManipulateTokens(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         """Describe the node."""
-        return io.Schema(
+        return node_schema(
             node_id="ColorizeManipulateTokens",
             display_name="Manipulate Reference by Text",
             category="ColorizeDiffusion/encode",
@@ -63,6 +64,7 @@ class ColorizeManipulateTokens(io.ComfyNode):
                     )
                 ),
             ],
+            advanced=("enhance", "threshold_0", "threshold_1", "threshold_2", "threshold_3"),
             outputs=[
                 Carrier.Output("CARRIER", display_name="carrier", tooltip="With the changed reference."),
                 io.Image.Output("heat_map", display_name="heat_map", tooltip="What the control prompt selects."),

@@ -1,0 +1,88 @@
+"""Words beside its name by which a node is found: English, 日本語, 简体中文. Newer pages look through them."""
+
+SEARCH_WORDS = {
+    "ColorizeCheckpointLoader": (
+        "colorize", "colorization", "ColorizeDiffusion", "model",
+        "彩色モデル", "モデル読み込み", "自動彩色", "上色模型", "加载模型", "自动上色",
+    ),
+    "ColorizeLoadFrames": (
+        "image sequence", "load folder", "batch load", "animation frames", "shot",
+        "連番画像", "フレーム", "アニメ", "动画", "序列帧", "批量加载", "图片序列",
+    ),
+    "ColorizePrepareSketch": (
+        "lineart", "line art", "sketch", "drawing", "scribble", "pencil", "letterbox", "invert",
+        "線画", "ラフ", "下描き", "线稿", "线条", "草图",
+    ),
+    "ColorizeCropToBox": (
+        "uncrop", "unpad", "remove margins", "letterbox", "切り抜き", "余白", "裁剪", "去边",
+    ),
+    "ColorizeLineExtractorLoader": (
+        "sketchkeras", "lineart model", "線画抽出", "モデル読み込み", "线稿提取", "加载模型",
+    ),
+    "ColorizeExtractLines": (
+        "lineart", "line art", "image to sketch", "sketchkeras", "outline", "edges",
+        "線画抽出", "線画化", "线稿提取", "提取线条", "描边",
+    ),
+    "ColorizeSegmenterLoader": (
+        "isnet", "anime segmentation", "background removal model",
+        "人物抽出", "モデル読み込み", "角色分割", "抠图模型", "加载模型",
+    ),
+    "ColorizeSegmentCharacter": (
+        "anime segmentation", "remove background", "rembg", "isnet", "character mask", "cutout",
+        "人物抽出", "背景除去", "マスク作成", "切り抜き", "抠图", "去背景", "角色遮罩", "角色分割",
+    ),
+    "ColorizeMergeMasks": (
+        "combine masks", "mask union", "grow mask", "dilate", "feather", "blur mask",
+        "マスク合成", "マスク拡張", "ぼかし", "合并遮罩", "扩展遮罩", "羽化",
+    ),
+    "ColorizeBleach": (
+        "whiten", "erase", "fill white", "remove character", "remove background", "mask out",
+        "白抜き", "白塗り", "消去", "背景除去", "涂白", "去背景", "擦除",
+    ),
+    "ColorizePreviewRegions": (
+        "mask preview", "split preview", "show mask", "マスク確認", "プレビュー", "遮罩预览", "区域预览",
+    ),
+    "ColorizeEncodeReference": (
+        "reference", "colorize", "flat color", "flatting", "IP-Adapter", "character sheet",
+        "参照", "彩色", "色見本", "下塗り", "塗り", "キャラ設定", "参考图", "上色", "着色", "平涂", "角色设定",
+    ),
+    "ColorizeEncodeBackground": (
+        "background reference", "scenery", "background color", "背景", "背景美術", "彩色", "背景参考", "上色", "场景",
+    ),
+    "ColorizeEncodeStyle": (
+        "style transfer", "shading", "rendering", "line color", "IP-Adapter style",
+        "画風", "作風", "塗り方", "陰影", "厚塗り", "画风", "风格迁移", "阴影", "厚涂",
+    ),
+    "ColorizeAddRegion": (
+        "multiple characters", "regional", "second character", "couple",
+        "複数キャラ", "二人", "領域", "多角色", "双人", "分区",
+    ),
+    "ColorizeSaveCarrier": (
+        "save reference", "cache reference", "export", "参照を保存", "書き出し", "保存参考", "导出",
+    ),
+    "ColorizeLoadCarrier": (
+        "load reference", "cached reference", "参照を読み込む", "加载参考", "读取",
+    ),
+    "ColorizeApply": (
+        "colorize", "colorization", "colourise", "lineart", "line art", "flat color", "coloring", "auto color",
+        "彩色", "着色", "自動彩色", "自動着色", "塗り", "線画に色", "上色", "线稿上色", "自动上色", "填色",
+    ),
+    "ColorizeBlockStrengths": (
+        "block weights", "layer weights", "attention strength", "ブロック強度", "階層", "分层权重", "分块强度",
+    ),
+    "ColorizeGuider": (
+        "cfg", "guidance", "dual cfg", "CFGGuider", "ガイダンス", "引导", "双重引导",
+    ),
+    "ColorizeSampleSequence": (
+        "ksampler", "animation", "video", "batch sampler", "frames", "shot",
+        "アニメ彩色", "連番", "動画", "サンプラー", "动画上色", "视频", "采样器", "批量",
+    ),
+    "ColorizeAttentionInjection": (
+        "reference only", "self attention", "attention sharing", "fidelity",
+        "参照強化", "自己注意", "アテンション", "仅参考", "自注意力", "注意力注入",
+    ),
+    "ColorizeManipulateTokens": (
+        "text edit", "prompt", "change color by text", "recolor", "hair color",
+        "文字で編集", "プロンプト", "色変更", "髪色", "文字修改", "提示词", "改色", "发色",
+    ),
+}  # fmt: skip
