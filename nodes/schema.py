@@ -14,7 +14,7 @@ def node_schema(node_id: str, inputs: list[io.Input], advanced: Collection[str] 
     Args:
         node_id: as in the contract; the words that find the node stand in `search_words`.
         inputs: in the order of the contract.
-        advanced: ids of the inputs that few turn; pages that know of it fold them away.
+        advanced: ids of the inputs that few turn; newer nodes of the page fold them away.
         fields: those of io.Schema that every supported ComfyUI has.
     """
     unknown = set(advanced) - {declared.id for declared in inputs}
