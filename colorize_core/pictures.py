@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from .errors import ColorizeError
-from .masks import checked_mask, fit_batch, fit_mask
+from .masks import checked_mask, fit_mask
 
 CHANNELS = {1: "grey", 2: "grey and alpha", 3: "RGB", 4: "RGBA"}
 
@@ -61,8 +61,13 @@ def as_rgb(
     rgb = image if image.shape[-1] == 3 else image.expand(*image.shape[:-1], 3)
     if transparency is None:
         return rgb
-    clear = fit_mask(checked_mask(transparency, "transparency"), *rgb.shape[1:3]).to(rgb.device)
-    rgb, clear = fit_batch(rgb, clear, (name, "transparency"))
+    clear = checked_mask(transparency, "transparency")
+    if len(clear) not in (1, len(rgb)):
+        raise ColorizeError(
+            f"`{name}` holds {len(rgb)} and `transparency` {len(clear)}, expected one mask, or one for each picture: "
+            "wire both from the same node."
+        )
+    clear = fit_mask(clear, *rgb.shape[1:3]).to(rgb.device)
     return torch.lerp(rgb, torch.full_like(rgb, paper), clear[..., None])
 
 
