@@ -4,18 +4,22 @@ import copy
 from collections.abc import Callable, Sequence
 
 import comfy.model_patcher
+import comfy.patcher_extension
 import torch
 from torch import Tensor
 
 from .attention import attend
 
+#: Key of the callback that gives each clone hooks of its own.
+OWN_HOOKS = "colorize_own_hooks"
+
 
 class Hook:
     """A patch function together with the side models that it needs on the device.
 
-    ModelPatcher deep-copies its patches when it is cloned and moves what has `to`; a hook holds no state of a run,
-    so clones share it and it is never moved. torch.compile leaves the patch functions alone and compiles the UNet
-    around them: regions have another length in every picture.
+    Older versions of ComfyUI deep-copy a MODEL's patches when it is cloned, newer ones share them; what has `to` is
+    moved. A hook holds no state of a run, so clones share it and it is never moved. torch.compile leaves the patch
+    functions alone and compiles the UNet around them: regions have another length in every picture.
 
     Args:
         key: which of our patches it belongs to.
@@ -50,7 +54,8 @@ class AttentionHook(Hook):
 
     ComfyUI knows one replacement a place. IP-Adapter and its kin (InstantID, PuLID) therefore join whatever they find
     there by its `add`; a replacement that was there before ours is kept. The result is ours, plus what an earlier one
-    gives beyond plain attention, plus what each later one adds.
+    gives beyond plain attention, plus what each later one adds. They join in place and put nothing back into the
+    MODEL's options, so that each clone of a MODEL needs a hook of its own: see `own_hooks`.
 
     Args:
         earlier: the replacement that was there before.
@@ -82,15 +87,18 @@ class AttentionHook(Hook):
                 out = out + callback(out, q, k, v, extra_options, **kwargs)
         return out.to(q.dtype)
 
+    def copy(self) -> "AttentionHook":
+        """Return a hook that others can join without joining this one."""
+        return AttentionHook(self.key, self.call, self.earlier, self.added)
+
     def __deepcopy__(self, memo) -> "AttentionHook":
         return AttentionHook(self.key, self.call, copy.deepcopy(self.earlier, memo), self.added)
 
     def to(self, *args, **kwargs) -> "AttentionHook":
-        """Move what another pack has here, as ComfyUI would if it stood alone."""
+        """Move what another pack has here, as ComfyUI would if it stood alone; this hook stays as it is."""
         move = getattr(self.earlier, "to", None)
-        if move is not None:
-            self.earlier = move(*args, **kwargs)
-        return self
+        moved = self.earlier if move is None else move(*args, **kwargs)
+        return self if moved is self.earlier else AttentionHook(self.key, self.call, moved, self.added)
 
     def models(self) -> list[comfy.model_patcher.ModelPatcher]:
         """Return the models of ours and of the earlier replacement."""
@@ -123,6 +131,19 @@ def replace_attention(
     place = (*block, 0) if (*block, 0) in replacements else block  # ComfyUI asks for the longer name first
     hook = AttentionHook(key, call, replacements.get(place))
     (model.set_model_attn1_replace if kind == "attn1" else model.set_model_attn2_replace)(hook, *place)
+    at_clone = comfy.patcher_extension.CallbacksMP.ON_CLONE
+    model.remove_callbacks_with_key(at_clone, OWN_HOOKS)
+    model.add_callback_with_key(at_clone, OWN_HOOKS, own_hooks)
+
+
+def own_hooks(_: comfy.model_patcher.ModelPatcher, clone: comfy.model_patcher.ModelPatcher) -> None:
+    """Give a clone of a MODEL attention hooks of its own, in options of its own."""
+    options = clone.model_options["transformer_options"]
+    replaced = {
+        kind: {place: hook.copy() if isinstance(hook, AttentionHook) else hook for place, hook in places.items()}
+        for kind, places in options.get("patches_replace", {}).items()
+    }
+    clone.model_options = clone.model_options | {"transformer_options": options | {"patches_replace": replaced}}
 
 
 def acts_at(transformer_options: dict, key: str, kind: str, block: tuple[str, int]) -> AttentionHook | None:

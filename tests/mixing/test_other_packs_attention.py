@@ -60,6 +60,23 @@ def test_joining_ours_leaves_other_branches_of_the_graph_alone(studio, colour, p
     assert studio.difference(studio.sample(model, positive, negative), plain) == 0
 
 
+def test_moving_a_branch_to_a_device_leaves_the_others_where_they_are(studio):
+    """ComfyUI puts what `to` returns in place of a patch; newer versions share the patch among clones."""
+
+    class Movable(other_pack.Joined):
+        def to(self, *args, **kwargs):
+            return Movable(other_pack.to_own_tokens, seed=2)
+
+    model = studio.model.clone()
+    theirs = Movable(other_pack.to_own_tokens, seed=1)
+    model.set_model_attn2_replace(theirs, "output", 4)
+    model, *_ = studio.apply(studio.carrier(), studio.mask(), model)
+    hook = model.model_options["transformer_options"]["patches_replace"]["attn2"]["output", 4]
+    earlier = hook.earlier
+    assert hook.to("cpu").earlier is not earlier
+    assert hook.earlier is earlier
+
+
 def test_applying_again_keeps_theirs_once(studio, colour, everything):
     def again(model):
         return studio.apply(everything, studio.mask(), model)[0]
