@@ -17,14 +17,16 @@ class Region:
     """A character of the drawing.
 
     Attributes:
-        tokens: [R, N, D], of the character's own reference.
+        tokens: [R, V·N, D], of the character's own reference, of its V views one after the other.
         mask: [B or 1, H, W] in [0, 1], 1 = this character in the drawing.
         strength: factor on its attention's result.
+        views: V, how many pictures show this one character.
     """
 
     tokens: Tensor
     mask: Tensor
     strength: float = 1.0
+    views: int = 1
 
 
 @dataclass(frozen=True)
@@ -34,8 +36,8 @@ class Carrier:
     Every batch R is 1 or the number of reference pictures.
 
     Attributes:
-        tokens: [R, N, D], the reference's patch tokens.
-        class_token: [R, 1, D], its class token.
+        tokens: [R, V·N, D], the reference's patch tokens, of its V views one after the other.
+        class_token: [R, 1, D], its class token; the mean of its views'.
         checkpoint: fingerprint of the checkpoint that background or style came from; None while there is neither.
         background_tokens: [R, N, D] of the background picture, or None.
         background_features: one [R, h_i·w_i, c_i] an output block, scaled by the strength; empty without a background.
@@ -43,6 +45,7 @@ class Carrier:
         style_has_background: whether a background picture went into the style, which changes how a background that
             is encoded later is encoded.
         regions: further characters, each with its own reference and mask.
+        views: V, how many pictures show the reference's one character; R is then 1.
     """
 
     tokens: Tensor
@@ -53,6 +56,12 @@ class Carrier:
     style: tuple[Tensor, ...] = field(default=())
     style_has_background: bool = False
     regions: tuple[Region, ...] = field(default=())
+    views: int = 1
+
+    @property
+    def picture_shape(self) -> tuple[int, int]:
+        """(N, D), the tokens of one picture."""
+        return self.tokens.shape[1] // self.views, self.tokens.shape[2]
 
     @property
     def has_background(self) -> bool:
@@ -61,9 +70,9 @@ class Carrier:
 
     def with_background(self, tokens: Tensor, features: tuple[Tensor, ...], checkpoint: str) -> "Carrier":
         """Return a carrier that has this background, in place of any former one."""
-        if tokens.shape[1:] != self.tokens.shape[1:]:
+        if tuple(tokens.shape[1:]) != self.picture_shape:
             raise ColorizeError(
-                f"The background's tokens are {list(tokens.shape[1:])}, the reference's {list(self.tokens.shape[1:])}: "
+                f"The background's tokens are {list(tokens.shape[1:])}, the reference's {list(self.picture_shape)}: "
                 "wire one and the same CLIP_VISION into Encode Reference and Encode Background."
             )
         return replace(self, background_tokens=tokens, background_features=features, checkpoint=self._same(checkpoint))
@@ -74,16 +83,17 @@ class Carrier:
 
     def with_region(self, other: "Carrier", mask: Tensor, strength: float = 1.0) -> "Carrier":
         """Return a carrier with one more character, that has the reference of another carrier."""
-        if other.tokens.shape[1:] != self.tokens.shape[1:]:
+        if other.picture_shape != self.picture_shape:
             raise ColorizeError(
-                f"The region's tokens are {list(other.tokens.shape[1:])}, the carrier's "
-                f"{list(self.tokens.shape[1:])}: wire one and the same CLIP_VISION into every Encode Reference."
+                f"The region's tokens are {list(other.picture_shape)}, the carrier's "
+                f"{list(self.picture_shape)}: wire one and the same CLIP_VISION into every Encode Reference."
             )
-        return replace(self, regions=(*self.regions, Region(other.tokens, mask, strength), *other.regions))
+        region = Region(other.tokens, mask, strength, other.views)
+        return replace(self, regions=(*self.regions, region, *other.regions))
 
     def characters(self, mask: Tensor | None) -> list[Region]:
         """List the characters of the drawing: the carrier's own where it has a mask, then the added ones."""
-        return [*([] if mask is None else [Region(self.tokens, mask)]), *self.regions]
+        return [*([] if mask is None else [Region(self.tokens, mask, views=self.views)]), *self.regions]
 
     def context(self, regions: Sequence[Region]) -> Tensor:
         """Return the UNet's cross-attention context.
@@ -92,17 +102,26 @@ class Carrier:
             regions: the drawing's characters, from `characters`.
 
         Returns:
-            [R, (len(regions) + 1)·N, D]: the tokens of each character, then the background's (the reference's own
-            where there is no background); without characters the reference's alone, [R, N, D].
+            [R, sum of `token_counts`, D]: the tokens of each character, then the background's (the reference's own
+            where there is no background); without characters the reference's alone.
         """
-        if not regions:
+        parts = self._parts(regions)
+        if len(parts) == 1:
             return self.tokens
-        background = self.tokens if self.background_tokens is None else self.background_tokens
-        parts = [*(region.tokens for region in regions), background]
         rows = max(len(part) for part in parts)
         for part in parts:
             check_batches(len(part), rows, ("reference", "region"))
         return torch.cat([fit_rows(part, rows) for part in parts], dim=1)
+
+    def token_counts(self, regions: Sequence[Region]) -> tuple[int, ...]:
+        """Count the tokens of each part of the `context`: of each character, then of the background."""
+        return tuple(part.shape[1] for part in self._parts(regions))
+
+    def _parts(self, regions: Sequence[Region]) -> list[Tensor]:
+        if not regions:
+            return [self.tokens]
+        background = self.tokens if self.background_tokens is None else self.background_tokens
+        return [*(region.tokens for region in regions), background]
 
     def check_checkpoint(self, checkpoint: str, channels: int, file_name: str) -> None:
         """Refuse a colorizer that this carrier does not belong to.
@@ -129,6 +148,11 @@ class Carrier:
                 "checkpoint loader into all encode nodes."
             )
         return checkpoint
+
+
+def join_views(tokens: Tensor) -> Tensor:
+    """Lay the tokens of all views of one character one after the other: [V, N, D] -> [1, V·N, D]."""
+    return tokens.flatten(0, 1)[None]
 
 
 def fit_rows(tensor: Tensor, rows: int) -> Tensor:

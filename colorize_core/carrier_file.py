@@ -9,6 +9,8 @@ Layout of the file: the tensors `tokens`, `class_token` and, where the carrier h
     checkpoint             fingerprint of the checkpoint of background and style; empty where there is neither
     style_has_background   "true" or "false"
     region_strengths       JSON list, one number a region
+    views                  how many pictures show the one character whose tokens lie one after the other; 1 if missing
+    region_views           JSON list, the same for each region; all 1 if missing
     sizes                  JSON, {tensor name: shape}, for people and other programs
     sha256                 over the metadata above and every tensor's name, dtype, shape and bytes
 
@@ -55,6 +57,8 @@ def write_carrier(carrier: Carrier, path: Path) -> None:
         "checkpoint": carrier.checkpoint or "",
         "style_has_background": json.dumps(carrier.style_has_background),
         "region_strengths": json.dumps([float(region.strength) for region in carrier.regions]),
+        "views": str(carrier.views),
+        "region_views": json.dumps([region.views for region in carrier.regions]),
         "sizes": json.dumps({name: list(tensor.shape) for name, tensor in tensors.items()}),
     }
     metadata["sha256"] = checksum(metadata, tensors)
@@ -159,14 +163,18 @@ def _checked_carrier(name: str, metadata: dict[str, str], tensors: dict[str, Ten
         strengths = [float(number) for number in json.loads(metadata["region_strengths"])]
         styled_with_background = {"true": True, "false": False}[metadata["style_has_background"]]
         fingerprint = metadata["checkpoint"] or None
+        views = [int(metadata.get("views", "1")), *json.loads(metadata.get("region_views", "[]"))]
+        views += [1] * (1 + len(strengths) - len(views))  # files of versions before 0.2 hold one view of each
+        if len(views) != 1 + len(strengths) or not all(type(number) is int and number > 0 for number in views):
+            raise ValueError("views")
         if len(strengths) > MAX_REGIONS or not all(abs(number) < float("inf") for number in strengths):
             raise ValueError("regions")
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise ColorizeError(f"{name}: the carrier's metadata are not as expected ({error!r}). {AGAIN}") from error
-    _check_tensors(name, tensors, len(strengths), fingerprint)
+    _check_tensors(name, tensors, views, fingerprint)
     blocks = range(OUTPUT_BLOCKS)
     regions = [
-        Region(tensors[f"regions.{i}.tokens"], tensors[f"regions.{i}.mask"], strength)
+        Region(tensors[f"regions.{i}.tokens"], tensors[f"regions.{i}.mask"], strength, views[1 + i])
         for i, strength in enumerate(strengths)
     ]
     return Carrier(
@@ -180,24 +188,33 @@ def _checked_carrier(name: str, metadata: dict[str, str], tensors: dict[str, Ten
         style=tuple(tensors[f"style.{i}"] for i in blocks if "style.0" in tensors),
         style_has_background=styled_with_background,
         regions=tuple(regions),
+        views=views[0],
     )
 
 
-def _check_tensors(name: str, tensors: dict[str, Tensor], regions: int, fingerprint: str | None) -> None:
-    """Refuse tensors that are not exactly those of a carrier."""
+def _check_tensors(name: str, tensors: dict[str, Tensor], views: list[int], fingerprint: str | None) -> None:
+    """Refuse tensors that are not exactly those of a carrier.
+
+    Args:
+        views: of the reference, then of each region.
+    """
+    regions = len(views) - 1
     shape = tuple(tensors["tokens"].shape) if "tokens" in tensors else ()
     if len(shape) != 3 or 0 in shape:
         raise ColorizeError(f"{name}: the reference tokens are {list(shape)}; expected [R, N, D]. {AGAIN}")
-    _, n, d = shape
+    _, joined, d = shape
+    n, left_over = divmod(joined, views[0])
+    if left_over or not n:
+        raise ColorizeError(f"{name}: {joined} reference tokens are not those of {views[0]} views. {AGAIN}")
     # Every name with the shape it must have; None fits any length, the batch is 1 or the references' number.
-    expected: dict[str, tuple[int | None, ...]] = {"tokens": (n, d), "class_token": (1, d)}
+    expected: dict[str, tuple[int | None, ...]] = {"tokens": (joined, d), "class_token": (1, d)}
     if "background_tokens" in tensors:
         expected["background_tokens"] = (n, d)
         expected |= {f"background_features.{i}": (None, None) for i in range(OUTPUT_BLOCKS)}
     if "style.0" in tensors:
         expected |= {f"style.{i}": (None,) for i in range(OUTPUT_BLOCKS)}
     for i in range(regions):
-        expected |= {f"regions.{i}.tokens": (n, d), f"regions.{i}.mask": (None, None)}
+        expected |= {f"regions.{i}.tokens": (views[1 + i] * n, d), f"regions.{i}.mask": (None, None)}
     if set(tensors) != set(expected):
         odd = sorted(set(tensors) ^ set(expected))
         raise ColorizeError(f"{name}: tensors are missing or left over: {', '.join(odd[:3])}. {AGAIN}")

@@ -5,6 +5,7 @@ Only what is kept is computed: the queries of a region meet the keys of that reg
 Source: spec section 5; arXiv 2504.06895, split cross-attention; arXiv 2502.19937.
 """
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 
@@ -38,18 +39,23 @@ class Projected:
         return Projected(*(getattr(self, f.name)[index] for f in fields(self)))
 
 
-def tokens_by_region(tokens: int, regions: int, per_region: int) -> list[slice] | list[list[int]]:
+def tokens_by_region(tokens: int, counts: Sequence[int]) -> list[slice] | list[list[int]]:
     """Say where each region's tokens lie in a context of `tokens` tokens.
 
-    Several contexts in a row (Conditioning Concat) count for each region alike. A context that is not made of `regions`
+    Several contexts in a row (Conditioning Concat) count for each region alike. A context that is not made of such
     parts (a one-token context, say, or a text prompt) is shared by all.
+
+    Args:
+        counts: how many tokens each region has, one after the other.
     """
-    contexts, rest = divmod(tokens, regions * per_region)
+    contexts, rest = divmod(tokens, sum(counts))
     if rest or not contexts:
-        return [slice(None)] * regions
+        return [slice(None)] * len(counts)
+    ends = list(itertools.accumulate(counts))
+    own = [slice(end - count, end) for count, end in zip(counts, ends, strict=True)]
     if contexts == 1:
-        return [slice(r * per_region, (r + 1) * per_region) for r in range(regions)]
-    return [[i for i in range(tokens) if i // per_region % regions == r] for r in range(regions)]
+        return own
+    return [[i for i in range(tokens) if part.start <= i % ends[-1] < part.stop] for part in own]
 
 
 def split_attention(

@@ -153,7 +153,7 @@ def manipulate_carrier(
     Args:
         prompts: pooled outputs of `target` and, where given, of `anchor` and `control`. Without a control prompt the
             class token moves, with one the patch tokens that it selects.
-        image: the reference [R, H, W, C], for the picture of the selection.
+        image: the reference [R, H, W, C] or its views, for the picture of the selection.
 
     Returns:
         The changed carrier, and the picture of what the control prompt selects, [R, H, W, 3].
@@ -163,8 +163,8 @@ def manipulate_carrier(
     features = {name: text_feature(pooled, channels, name).to(carrier.tokens) for name, pooled in prompts.items()}
     target, anchor, control = (features.get(name) for name in ("target", "anchor", "control"))
     assert target is not None, "the target is a required input"
-    patches = round(carrier.tokens.shape[1] ** 0.5)
-    blank = torch.ones(len(carrier.tokens), patches * 32, patches * 32, 3)
+    patches = round(carrier.picture_shape[0] ** 0.5)
+    blank = torch.ones(len(carrier.tokens) * carrier.views, patches * 32, patches * 32, 3)
     picture = blank if image is None else as_rgb(image)
     if control is None:
         moved = manipulate_globally(carrier.class_token, target, scale, anchor, enhance)
@@ -172,4 +172,5 @@ def manipulate_carrier(
     tokens = manipulate_locally(
         carrier.tokens, carrier.class_token, target, control, scale, anchor, enhance, thresholds
     )
-    return replace(carrier, tokens=tokens), heat_map(selection(carrier.tokens, control), picture, thresholds)
+    selected = selection(carrier.tokens, control).reshape(-1, carrier.picture_shape[0], 1)  # one row a picture
+    return replace(carrier, tokens=tokens), heat_map(selected, picture, thresholds)

@@ -9,6 +9,8 @@ from .schema import node_schema
 from .sockets import Carrier, Colorizer
 
 CATEGORY = "ColorizeDiffusion/encode"
+#: What several reference pictures are.
+ONE_PER_IMAGE, ONE_CHARACTER = "one_per_image", "views_of_one_character"
 
 _CLIP_VISION = (
     "The image tower: from Load Colorize Checkpoint if the file has one, else from Load CLIP Vision with "
@@ -45,7 +47,16 @@ class ColorizeEncodeReference(io.ComfyNode):
                 io.Image.Input(
                     "image",
                     tooltip="The colour reference, of any size and pose; it is squeezed to a square, not cropped. "
-                    "Several pictures give one reference for each image of the latent batch.",
+                    "`several` says what a batch of them is.",
+                ),
+                io.Combo.Input(
+                    "several",
+                    options=[ONE_PER_IMAGE, ONE_CHARACTER],
+                    default=ONE_PER_IMAGE,
+                    optional=True,
+                    tooltip="What several pictures are. one_per_image: one reference for each image of the latent "
+                    "batch. views_of_one_character: all show one character (front and back, whole and face); every "
+                    "image looks at all of them.",
                 ),
                 transparency(),
             ],
@@ -54,9 +65,9 @@ class ColorizeEncodeReference(io.ComfyNode):
 
     @classmethod
     @checked
-    def execute(cls, clip_vision, image, transparency=None) -> io.NodeOutput:
+    def execute(cls, clip_vision, image, several=ONE_PER_IMAGE, transparency=None) -> io.NodeOutput:
         """Encode."""
-        return io.NodeOutput(encode_reference(clip_vision, image, transparency))
+        return io.NodeOutput(encode_reference(clip_vision, image, several == ONE_CHARACTER, transparency))
 
 
 class ColorizeEncodeBackground(io.ComfyNode):

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..carrier import Carrier, check_batches, fit_rows
+from ..carrier import Carrier, check_batches, fit_rows, join_views
 from ..errors import ColorizeError, check_finite
 from ..pictures import as_rgb, checked_picture
 from ..size_embedding import size_embedding
@@ -29,15 +29,22 @@ LATENT_FORMAT = comfy.latent_formats.SD15()
 
 
 def encode_reference(
-    clip_vision: comfy.clip_vision.ClipVisionModel, image: Tensor, transparency: Tensor | None = None
+    clip_vision: comfy.clip_vision.ClipVisionModel,
+    image: Tensor,
+    one_character: bool = False,
+    transparency: Tensor | None = None,
 ) -> Carrier:
     """Encode the colour reference.
 
     Args:
         image: [R, H, W, C] in [0, 1].
+        one_character: the pictures are views of one character, so that each image attends to the tokens of all.
         transparency: [R or 1, H', W'] in [0, 1], 1 = transparent; what it clears is white paper.
     """
     tokens = tokens_of(clip_vision, as_rgb(image, transparency=transparency))
+    if one_character:
+        class_token = tokens[:, :1].mean(dim=0, keepdim=True)
+        return Carrier(tokens=join_views(tokens[:, 1:]), class_token=class_token, views=len(tokens))
     return Carrier(tokens=tokens[:, 1:], class_token=tokens[:, :1])
 
 
@@ -159,10 +166,11 @@ def tokens_of(clip_vision: comfy.clip_vision.ClipVisionModel | None, picture: Te
 def matching_tokens(clip_vision: comfy.clip_vision.ClipVisionModel | None, picture: Tensor, carrier: Carrier) -> Tensor:
     """Encode pictures [R, H, W, 3] into patch tokens [R, N, D] like the carrier's own."""
     tokens = tokens_of(clip_vision, picture)[:, 1:]
-    if tokens.shape[1:] != carrier.tokens.shape[1:]:
+    if tuple(tokens.shape[1:]) != carrier.picture_shape:
+        count, channels = carrier.picture_shape
         raise ColorizeError(
             f"`clip_vision` gives {tokens.shape[1]} tokens of {tokens.shape[2]} channels; the carrier's reference has "
-            f"{carrier.tokens.shape[1]} of {carrier.tokens.shape[2]}. Wire one and the same CLIP_VISION into Encode "
+            f"{count} of {channels}. Wire one and the same CLIP_VISION into Encode "
             "Reference, Encode Background and Encode Style."
         )
     return tokens

@@ -62,7 +62,7 @@ class ColorizePatch:
         self.strengths = (*(settings.foreground * region.strength for region in regions), settings.background)
         self.settings = settings
         self.windows = tuple(windows)
-        self.tokens_per_region = carrier.tokens.shape[1]
+        self.token_counts = carrier.token_counts(regions)
         self.features = carrier.background_features if regions else ()
         self.style = carrier.style
         self.background_path = colorizer.background_path
@@ -238,7 +238,7 @@ class ColorizePatch:
     def tokens_of_regions(self, call: UNetCall, keys: int, device: torch.device) -> list[slice] | list[Tensor]:
         """Say which of the keys each region attends to; what another pack has appended is for all of them."""
         count = min(keys, call.tokens or keys)
-        own = tokens_by_region(count, len(self.masks) + 1, self.tokens_per_region)
+        own = tokens_by_region(count, self.token_counts)
         if own[0] == slice(None) or (count == keys and isinstance(own[0], slice)):
             return own
 

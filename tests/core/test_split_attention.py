@@ -63,7 +63,7 @@ def test_it_is_the_plain_formula(labels, merge, strengths):
     ours = split_attention(
         inputs,
         index,
-        tokens_by_region(4 * N, 4, N),
+        tokens_by_region(4 * N, [N] * 4),
         strengths,
         attend,
         lambda projection, region, x: x @ additions[projection, region],
@@ -76,7 +76,7 @@ def test_without_additions_and_with_equal_tokens_it_is_plain_attention():
     inputs, _ = inputs_for(8, 2)
     same = Projected(*(t if t.shape[1] == 8 else torch.cat([t[:, :N]] * 2, dim=1) for t in vars(inputs).values()))
     (index,) = region_indices(torch.tensor([[[0, 1, 1, 0, 1, 0, 0, 1]]]), 2)
-    ours = split_attention(same, index, tokens_by_region(2 * N, 2, N), (1.0, 1.0), attend)
+    ours = split_attention(same, index, tokens_by_region(2 * N, [N, N]), (1.0, 1.0), attend)
     assert torch.allclose(ours, attend(same.q, same.k, same.v), atol=1e-6)
 
 
@@ -91,11 +91,11 @@ def test_only_what_is_kept_is_computed(label):
         return attend(q, k, v)
 
     (index,) = region_indices(torch.full((1, 1, 6), label), 2)
-    split_attention(inputs, index, tokens_by_region(2 * N, 2, N), (1.0, 1.0), counted)
+    split_attention(inputs, index, tokens_by_region(2 * N, [N, N]), (1.0, 1.0), counted)
     assert calls == [(6, N)]
     calls.clear()
     (index,) = region_indices(torch.tensor([[[0, 0, 1, 1, 1, 1]]]), 2)
-    split_attention(inputs, index, tokens_by_region(2 * N, 2, N), (1.0, 1.0), counted)
+    split_attention(inputs, index, tokens_by_region(2 * N, [N, N]), (1.0, 1.0), counted)
     assert calls == [(2, N), (4, N)]
 
 
@@ -103,7 +103,7 @@ def test_the_background_has_no_merge():
     inputs, _ = inputs_for(6, 2)
     (index,) = region_indices(torch.ones(1, 1, 6, dtype=torch.int64), 2)
     whole, merged = (
-        split_attention(inputs, index, tokens_by_region(2 * N, 2, N), (1.0, 1.0), attend, merge=m) for m in (0.0, 0.7)
+        split_attention(inputs, index, tokens_by_region(2 * N, [N, N]), (1.0, 1.0), attend, merge=m) for m in (0.0, 0.7)
     )
     assert torch.equal(whole, merged)
 
@@ -112,7 +112,7 @@ def test_the_result_has_the_type_of_the_queries_whatever_the_additions_have():
     inputs, _ = inputs_for(6, 2)
     half = Projected(*(t.to(torch.bfloat16) for t in vars(inputs).values()))
     (index,) = region_indices(torch.tensor([[[0, 0, 1, 1, 1, 1]]]), 2)
-    out = split_attention(half, index, tokens_by_region(2 * N, 2, N), (1.0, 0.5), attend)
+    out = split_attention(half, index, tokens_by_region(2 * N, [N, N]), (1.0, 0.5), attend)
     assert out.dtype == torch.bfloat16 and out.isfinite().all()
 
 
@@ -123,16 +123,17 @@ def test_rows_are_taken_from_every_tensor():
 
 
 def test_each_region_has_its_tokens_in_order():
-    assert tokens_by_region(12, 3, 4) == [slice(0, 4), slice(4, 8), slice(8, 12)]
+    assert tokens_by_region(12, [4, 4, 4]) == [slice(0, 4), slice(4, 8), slice(8, 12)]
 
 
 @pytest.mark.parametrize("tokens", [1, 7, 77])
 def test_a_context_that_is_not_made_of_parts_is_shared_by_all(tokens):
-    assert tokens_by_region(tokens, 2, 4) == [slice(None)] * 2
+    assert tokens_by_region(tokens, [4, 4]) == [slice(None)] * 2
 
 
 def test_each_region_has_its_tokens_of_every_context_in_a_row():
-    assert tokens_by_region(16, 2, 4) == [[0, 1, 2, 3, 8, 9, 10, 11], [4, 5, 6, 7, 12, 13, 14, 15]]
+    assert tokens_by_region(10, [3, 2]) == [[0, 1, 2, 5, 6, 7], [3, 4, 8, 9]]
+    assert tokens_by_region(16, [4, 4]) == [[0, 1, 2, 3, 8, 9, 10, 11], [4, 5, 6, 7, 12, 13, 14, 15]]
 
 
 @pytest.mark.parametrize("copies", [2, 3])
@@ -144,7 +145,7 @@ def test_a_context_several_times_in_a_row_is_the_context(copies):
     def result(times):
         """With keys and values `times` times in a row; the 7 queries stay."""
         given = Projected(*(t if t.shape[1] == 7 else t.repeat(1, times, 1) for t in vars(inputs).values()))
-        return split_attention(given, index, tokens_by_region(2 * N * times, 2, N), (1.0, 1.0), attend)
+        return split_attention(given, index, tokens_by_region(2 * N * times, [N, N]), (1.0, 1.0), attend)
 
     once, repeated = result(1), result(copies)
     assert torch.allclose(once, repeated, atol=1e-6)
