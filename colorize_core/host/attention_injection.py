@@ -18,6 +18,7 @@ from torch import Tensor
 from ..carrier import fit_rows
 from ..errors import ColorizeError
 from ..pictures import as_rgb
+from ..regions import check_pictures_fit
 from ..settings import CROSS_ATTENTIONS
 from ..sketch_encoder import deepest_first
 from .attention import attend
@@ -26,7 +27,7 @@ from .patch_hooks import Hook, acts_at, ours_last, remove_hooks, replace_attenti
 from .row_indices import RowIndices
 from .sampling_run import Crop, live_conditionings
 from .sketch_control import SketchControl
-from .unet_call import live_rows
+from .unet_call import live_rows, rows_of
 
 #: Key of our hooks, and where a run and a call keep their state in transformer options.
 KEY, RUN, CALL = "colorize_injection", "colorize_injection_run", "colorize_injection_call"
@@ -99,6 +100,9 @@ class AttentionInjection:
     @torch.compiler.disable(recursive=False)
     def around_run(self, executor, guider, sigmas, extra_args, *args, **kwargs):
         """Keep the run's constants for as long as it lasts."""
+        shape = next((arg.shape for arg in args if isinstance(arg, Tensor)), None)  # callback, noise, …
+        if shape is not None:
+            check_pictures_fit("injected references", [len(self.latent)], shape[0])
         run = InjectionRun(live_conditionings(guider), self.control.copy())
         options = extra_args["model_options"]["transformer_options"]
         options[RUN] = run
@@ -116,16 +120,14 @@ class AttentionInjection:
         if sigmas is None or (math.isfinite(self.start_sigma) and float(sigmas[0]) > self.start_sigma):
             return executor(x, timesteps, context, y, control, transformer_options, **kwargs)
         run = transformer_options.get(RUN) or InjectionRun({}, self.control.copy())
-        conditionings = transformer_options.get("uuids") or (None,)
-        rows = range(len(x))
-        live = set(live_rows(run.live, conditionings, len(x)))
-        free = [row for row in rows if row not in live]
+        rows = rows_of(x, transformer_options)
+        live = set(live_rows(run.live, transformer_options, rows))
+        free = [row for row in range(len(x)) if row not in live]
         hooks = {block: acts_at(transformer_options, KEY, "attn1", block) for block in SELF_ATTENTIONS}
         alone = frozenset(block for block, hook in hooks.items() if hook is not None and hook.alone)
         call = InjectionCall(run, free, alone)
         transformer_options = ours_last(transformer_options, KEY, "attn1_patch") | {CALL: call}
-        images = len(x) // len(conditionings)
-        noisy = self.noised(run, x, sigmas, tuple(row % images % len(self.latent) for row in rows))
+        noisy = self.noised(run, x, sigmas, tuple(rows.of(len(self.latent), "references of Attention Injection")))
         lines = self.lines(run.control, noisy)
         executor(noisy, timesteps, context, y, lines, transformer_options, **kwargs)
         call.storing = False

@@ -51,6 +51,8 @@ class Frames:
         def cut() -> Any:
             part = control.copy()
             part.cond_hint_original = self._of_option(control.cond_hint_original)
+            if getattr(part, "whole_line_map", None) is not None:
+                part.whole_line_map = part.cond_hint_original  # these are all the pictures of the chunk
             part.extra_concat_orig = [self._of_option(extra) for extra in getattr(control, "extra_concat_orig", ())]
             previous = control.previous_controlnet
             return part if previous is None else part.set_previous_controlnet(self.of_control(previous))

@@ -3,6 +3,7 @@
 How a call of the UNet goes:
 
     around_run       SAMPLER_SAMPLE wrapper    makes the `SamplingRun`, drops it when the run ends or is interrupted
+    (call_wrappers)  three wrappers of the calls   which picture, and which part of it, each row of a call is
     around_unet      DIFFUSION_MODEL wrapper   makes the `UNetCall`: which rows are live, the regions, the window
       time_embedding   emb_patch               style: scale and shift of every output block
       before_attention attn2_patch             keeps the projections' inputs, narrows them to the rows that matter
@@ -22,17 +23,19 @@ import torch
 from torch import Tensor
 
 from ..carrier import Carrier, Region
-from ..regions import RegionIndex, check_masks_fit
+from ..regions import RegionIndex, check_pictures_fit
 from ..settings import CROSS_ATTENTIONS, Settings
 from ..split_attention import Projected, split_attention, tokens_by_region
 from ..split_lora import SIDES
 from ..style import modulate
 from .attention import attend
+from .call_wrappers import around_conditionings, around_model, around_prediction
 from .colorizer import Colorizer
+from .hint_sizes import hints_that_fit
 from .patch_hooks import Hook, acts_at, ours_last, remove_hooks, replace_attention
 from .row_indices import positions_of, put_positions
-from .sampling_run import RUN, SamplingRun, areas, live_conditionings
-from .unet_call import UNetCall, frames_of, live_rows
+from .sampling_run import RUN, SamplingRun, areas, live_conditionings, references
+from .unet_call import UNetCall, live_rows, rows_of
 
 #: Key of our hooks, so that a second Apply replaces the first.
 KEY = "colorize"
@@ -84,10 +87,14 @@ class ColorizePatch:
         if self.style:
             model.set_model_patch(Hook(KEY, self.time_embedding), "emb_patch")
         kinds = comfy.patcher_extension.WrappersMP
-        # A run is always known: the sketch encoder asks it for the areas of the conditionings.
-        wrappers: dict[str, Callable] = {kinds.SAMPLER_SAMPLE: self.around_run}
-        if self.masks or scaled or models or not self.settings.whole_run:
-            wrappers[kinds.DIFFUSION_MODEL] = self.around_unet
+        # A run is always known: the sketch encoder asks it which parts of which pictures the model is called with.
+        wrappers: dict[str, Callable] = {
+            kinds.SAMPLER_SAMPLE: self.around_run,
+            kinds.PREDICT_NOISE: around_prediction,
+            kinds.CALC_COND_BATCH: around_conditionings,
+            kinds.APPLY_MODEL: around_model,
+            kinds.DIFFUSION_MODEL: self.around_unet,
+        }
         for kind, wrapper in wrappers.items():
             # In the options themselves, so that they act wherever the other patches do.
             comfy.patcher_extension.add_wrapper_with_key(
@@ -104,6 +111,10 @@ class ColorizePatch:
         run.windows = sigma_windows(sampling, self.settings)
         run.live, run.areas = live_conditionings(guider), areas(guider)
         run.shape = next((tuple(arg.shape) for arg in args if isinstance(arg, Tensor)), None)  # callback, noise, …
+        run.references = references(guider)
+        if run.shape is not None:
+            check_pictures_fit("references", [len(tokens) for tokens in run.references.values()], run.shape[0])
+            self.check_batches(run.shape[0])
         options = extra_args["model_options"]["transformer_options"]
         options[RUN] = run
         try:
@@ -112,26 +123,31 @@ class ColorizePatch:
             run.clear()
             options.pop(RUN, None)
 
+    def check_batches(self, images: int) -> None:
+        """Refuse masks, backgrounds and styles that are neither one nor one for each of the run's pictures."""
+        check_pictures_fit("masks", [len(mask) for mask in self.masks], images)
+        check_pictures_fit("backgrounds", [len(feature) for feature in self.features[:1]], images)
+        check_pictures_fit("styles", [len(vectors) for vectors in self.style[:1]], images)
+
     @torch.compiler.disable(recursive=False)
     def around_unet(self, executor, x, timesteps, context, y, control, transformer_options, **kwargs):
         """Prepare one call of the UNet, and modulate what comes before its last layers."""
         run = transformer_options.get(RUN) or SamplingRun(self.masks, self.settings.threshold)
         if not self.settings.whole_run and context is not None:
             context = context * self.counts_now(run, transformer_options).to(context.dtype)
-        conditionings = transformer_options.get("uuids") or (None,)
         # Where another pack changes what is attended to, a context of zeros is no sign of a result of zeros.
         live = run.live if inputs_are_ours(transformer_options) else {}
-        height, width = x.shape[-2:]
+        rows = rows_of(x, transformer_options)
         call = UNetCall(
             run=run,
-            rows=len(x),
-            frames=frames_of(transformer_options, len(x) // len(conditionings)),
-            crops=[run.crop(conditioning, (height, width)) for conditioning in conditionings],
+            rows=rows,
             tokens=0 if context is None else context.shape[1],
-            live=live_rows(live, conditionings, len(x)),
+            live=live_rows(live, transformer_options, rows),
             narrow=self.narrow_blocks(transformer_options),
         )
-        check_masks_fit(self.masks, run.shape[0] if run.shape else len(call.frames))
+        if run.shape is None:
+            self.check_batches(max(rows.pictures) + 1)
+        control, transformer_options = hints_that_fit(control, transformer_options)
         transformer_options = ours_last(transformer_options, KEY, "attn2_patch") | {CALL: call}
 
         def modulate_last(module, inputs):
@@ -168,9 +184,10 @@ class ColorizePatch:
         call: UNetCall = transformer_options[CALL]
 
         def vectors() -> list[Tensor]:
-            return [s.to(embedding)[[p % len(s) for p in call.pictures]] for s in self.style]
+            pictures = call.rows.of(len(self.style[0]), "styles")
+            return [s.to(embedding)[pictures] for s in self.style]
 
-        key = ("style", call.rows, call.frames, embedding.device, embedding.dtype)
+        key = ("style", call.rows.pictures, embedding.device, embedding.dtype)
         style = call.run.once(key, vectors)
         call.modulations = self.style_heads.model(style, embedding)
         return embedding
@@ -179,7 +196,7 @@ class ColorizePatch:
     def before_attention(self, x: Tensor, context: Tensor, value: Tensor, extra_options: dict):
         """Keep the inputs of the projections for the LoRA, and leave out the rows whose result is known."""
         call: UNetCall = extra_options[CALL]
-        if extra_options["block"] in call.narrow and len(call.live) < call.rows:
+        if extra_options["block"] in call.narrow and len(call.live) < len(call.rows):
             rows = call.run.rows.index(call.live, x.device)
             x, context, value = x[rows], context[rows], value[rows]
         extra_options[INPUTS] = (x, context, value)
@@ -200,9 +217,9 @@ class ColorizePatch:
         else:
             result = attend(inputs.q, inputs.k, inputs.v, extra_options)
             result = result * self.settings.level(extra_options["block"])
-        if len(call.live) == call.rows:
+        if len(call.live) == len(call.rows):
             return result
-        out = q.new_zeros(call.rows, *q.shape[1:])
+        out = q.new_zeros(len(call.rows), *q.shape[1:])
         out[call.run.rows.index(call.live, q.device)] = result
         return out
 
@@ -225,7 +242,7 @@ class ColorizePatch:
                 self.settings.merge,
             )
 
-        groups = call.by_layout(call.live, call.run.pictures)
+        groups = call.by_layout(call.live, (call.run.pictures, "masks"))
         if len(groups) == 1:
             (crop, picture) = next(iter(groups))
             return attend_rows(inputs, call.layout(crop, picture, size, device))
@@ -280,7 +297,8 @@ class ColorizePatch:
 
         keys, values = call.run.once(("injection", number, skip.device, skip.dtype), keys_values)
         out = skip.flatten(2).transpose(1, 2).clone(memory_format=torch.contiguous_format)  # [B, h·w, c]
-        groups = call.by_layout(range(call.rows), call.run.pictures, len(features))
+        masks, backgrounds = (call.run.pictures, "masks"), (len(features), "backgrounds")
+        groups = call.by_layout(range(len(call.rows)), masks, backgrounds)
         for (crop, picture, source), places in groups.items():
             rows = call.run.rows.index(places, skip.device)
             background = call.layout(crop, picture, size, skip.device).positions[-1]

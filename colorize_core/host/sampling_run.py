@@ -1,6 +1,7 @@
 """What does not change over the steps of a sampling run: worked out once, dropped when the run ends."""
 
 import itertools
+import logging
 import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
@@ -8,6 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ..latent_parts import Place, cut, find_parts
 from ..masks import resize_mask
 from ..regions import RegionIndex, region_indices, region_labels
 from .row_indices import RowIndices
@@ -17,11 +19,11 @@ RUN = "colorize_run"
 
 
 class Crop(NamedTuple):
-    """The part of a picture that a conditioning works on, in latent positions.
+    """The part of a picture that a conditioning or a tile works on, in latent positions.
 
     Attributes:
         full: (h, w) of the whole latent.
-        top, left, height, width: of the part.
+        top, left, height, width: of the part; one that reaches over the edge goes on at the other side.
     """
 
     full: tuple[int, int]
@@ -35,10 +37,14 @@ class Crop(NamedTuple):
         """Return the crop that leaves nothing out."""
         return cls((height, width), 0, 0, height, width)
 
+    @property
+    def is_part(self) -> bool:
+        """Whether it leaves something out."""
+        return (self.height, self.width) != self.full
+
     def of(self, picture: Tensor, scale: int = 1) -> Tensor:
         """Cut the part out of a picture [..., h·scale, w·scale]."""
-        rows = slice(self.top * scale, (self.top + self.height) * scale)
-        return picture[..., rows, self.left * scale : (self.left + self.width) * scale]
+        return cut(picture, *(size * scale for size in self[1:]))
 
 
 class SamplingRun:
@@ -56,12 +62,18 @@ class SamplingRun:
         self.windows: list[tuple[float, float]] = []
         #: Conditioning id -> whether its context is not all zeros.
         self.live: dict[object, bool] = {}
+        #: Conditioning id -> its references [R, N, D], where they are one for each picture.
+        self.references: dict[object, Tensor] = {}
         #: Conditioning id -> (height, width, top, left) of the part of the latent that it is for.
         self.areas: dict[object, tuple[int, ...]] = {}
         #: [B, C, h, w] of the run's latent, where it is known.
         self.shape: tuple[int, ...] | None = None
+        #: [B, C, h, w], what the sampler asks about now; the calls of the UNet get it whole or in parts.
+        self.latent: Tensor | None = None
         self.rows = RowIndices()
         self._constants: dict[object, object] = {}
+        self._located: tuple[Tensor, list[list[Place]]] | None = None
+        self._said: set[str] = set()
 
     def once(self, key, make: Callable[[], object]):
         """Return what `make` gave for this key the first time."""
@@ -73,8 +85,27 @@ class SamplingRun:
         """Drop everything, also where somebody still holds the run."""
         self.live.clear()
         self.areas.clear()
+        self.references.clear()
         self.rows.clear()
         self._constants.clear()
+        self.latent = self._located = None
+
+    def say_once(self, message: str) -> None:
+        """Write a line into the log, the first time in this run."""
+        if message not in self._said:
+            self._said.add(message)
+            logging.warning(message)
+
+    def locate(self, x: Tensor) -> list[list[Place]]:
+        """Find the places of the whole latent that the rows of x [R, C, h, w] may have been cut from.
+
+        This asks the device. It is for calls that hold parts alone, and asked once for each of them.
+        """
+        if self.latent is None:
+            return [[] for _ in x]
+        if self._located is None or self._located[0] is not x:
+            self._located = (x, find_parts(self.latent, x))
+        return self._located[1]
 
     @property
     def pictures(self) -> int:
@@ -94,6 +125,10 @@ class SamplingRun:
         crop = Crop((height, width), top, left, min(area[0], height - top), min(area[1], width - left))
         return crop if (crop.height, crop.width) == latent else Crop.whole(*latent)
 
+    def masks_at(self, size: tuple[int, int]) -> list[Tensor]:
+        """Return the masks at the latent's size (h, w)."""
+        return self.once(("masks", size), lambda: [resize_mask(mask, *size) for mask in self.masks])
+
     def regions(self, crop: Crop, size: tuple[int, int], device: torch.device) -> list[RegionIndex]:
         """Return the region layout of each mask picture.
 
@@ -106,7 +141,7 @@ class SamplingRun:
 
         def make() -> list[RegionIndex]:
             # On the CPU, so that the layout is the same on every device and costs no synchronisation later.
-            masks = [crop.of(resize_mask(mask, *crop.full)) for mask in self.masks]
+            masks = [crop.of(mask) for mask in self.masks_at(crop.full)]
             indices = region_indices(region_labels(masks, self.threshold, *size), len(masks) + 1)
             return [index.to(device) for index in indices]
 
@@ -136,3 +171,17 @@ def live_conditionings(guider) -> dict[object, bool]:
 def areas(guider) -> dict[object, tuple[int, ...]]:
     """Return the area of each conditioning that has one, by its id: (height, width, top, left) in latent positions."""
     return {cond.get("uuid"): tuple(cond["area"]) for cond in conditionings_of(guider) if "area" in cond}
+
+
+def references(guider) -> dict[object, Tensor]:
+    """Return the context [R, N, D] of each conditioning that has several, by its id.
+
+    An id whose conditionings have different ones (ComfyUI gives the counterpart of a conditioning with an area the same
+    id) is left out.
+    """
+    found: dict[object, list[Tensor]] = {}
+    for cond in conditionings_of(guider):
+        context = cond.get("model_conds", {}).get("c_crossattn")
+        if context is not None:
+            found.setdefault(cond.get("uuid"), []).append(context.cond)
+    return {name: contexts[0] for name, contexts in found.items() if len(contexts) == 1 and len(contexts[0]) > 1}

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from colorizediffusion.colorize_core.errors import ColorizeError
-from colorizediffusion.colorize_core.regions import check_masks_fit, region_indices, region_labels
+from colorizediffusion.colorize_core.regions import check_pictures_fit, region_indices, region_labels
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -69,10 +69,10 @@ def test_every_position_belongs_to_exactly_one_region(height, width, size, count
 
 @pytest.mark.parametrize(("masks", "images"), [(1, 1), (1, 7), (3, 3), (2, 4)])
 def test_one_mask_or_one_for_each_image_fits(masks, images):
-    check_masks_fit([torch.zeros(masks, 2, 2)], images)
+    check_pictures_fit("masks", [masks], images)
 
 
 @pytest.mark.parametrize(("masks", "images"), [(2, 1), (3, 2), (2, 3), (4, 6)])
 def test_other_counts_are_told(masks, images):
-    with pytest.raises(ColorizeError, match=f"{masks} masks, but {images} images"):
-        check_masks_fit([torch.zeros(1, 2, 2), torch.zeros(masks, 2, 2)], images)
+    with pytest.raises(ColorizeError, match=f"{masks} masks, but {images} image"):
+        check_pictures_fit("masks", [1, masks], images)
