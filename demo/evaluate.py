@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from comfy_path import DEMO
+from comfy_path import EXAMPLES
 from drawing import Part
 from measure import bootstrap, pixel_error, region_error, to_lab
 from palettes import NEUTRAL, Style, random_style
@@ -187,7 +187,7 @@ def report(rows: dict[str, np.ndarray], styled: dict[str, np.ndarray]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--checkpoint", type=Path, default=DEMO / "colorize-demo.safetensors")
+    parser.add_argument("--checkpoint", type=Path, default=EXAMPLES / "colorize-demo.safetensors")
     parser.add_argument("--pairs", type=int, default=64)
     parser.add_argument(
         "--first", type=int, default=0, help="number of the first pair; choose settings on others than 0 … 63"

@@ -1,4 +1,4 @@
-"""Draw the pictures in demo/assets: python demo/make_assets.py
+"""Draw the pictures in examples/: python demo/make_assets.py
 
 Drawings, references and backgrounds of 128×128 pixels, the demonstration model's size, none of them from training. The
 alpha channel of drawings and references holds the character's mask, as ComfyUI's mask editor saves it: transparent on
@@ -10,11 +10,9 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from comfy_path import DEMO
+from comfy_path import EXAMPLES
 from palettes import Style
 from scenes import HELD_OUT, Scene
-
-ASSETS = DEMO / "assets"
 
 DRAWINGS = {"jumper": 34, "sailor": 45, "dancer": 12, "walker": 31}
 """Name and seed of each drawing's character, counted from `HELD_OUT`; the other tables likewise."""
@@ -47,9 +45,9 @@ def pictures() -> dict[str, np.ndarray]:
 
 
 def main() -> None:
-    ASSETS.mkdir(exist_ok=True)
+    EXAMPLES.mkdir(exist_ok=True)
     for name, picture in pictures().items():
-        Image.fromarray(picture).save(ASSETS / f"{name}.png", optimize=True)
+        Image.fromarray(picture).save(EXAMPLES / f"{name}.png", optimize=True)
 
 
 if __name__ == "__main__":

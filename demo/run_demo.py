@@ -1,4 +1,4 @@
-"""Colour the drawings of demo/assets through a real ComfyUI server on the CPU: `make demo`.
+"""Colour the drawings of examples/ through a real ComfyUI server on the CPU: `make demo`.
 
 First workflows/character_and_background.json, as a user would run it; then, for each drawing: the reference alone,
 split attention, background injection, and the style encoder, all on one contact sheet. Both go to demo/output.
@@ -25,8 +25,8 @@ from comfyui_server import Server, make_base_directory  # noqa: E402
 from workflow_prompt import set_inputs, to_prompt, use_embedded_tower  # noqa: E402
 
 WORKFLOW = "character_and_background"
-ASSETS, OUTPUT = DEMO / "assets", DEMO / "output"
-CHECKPOINT = DEMO / "colorize-demo.safetensors"
+EXAMPLES, OUTPUT = ROOT / "examples", DEMO / "output"
+CHECKPOINT = EXAMPLES / "colorize-demo.safetensors"
 SIDE, STEPS, GUIDANCE = 128, 20, 2.0
 
 ROWS = (
@@ -146,7 +146,7 @@ APPLY_DEFAULTS = {
 
 def colour_row(server: Server, names: tuple[str, str, str]) -> list[np.ndarray]:
     """Return the drawing, reference, background, mask and every variant's picture, uint8."""
-    paths = [ASSETS / f"{name}.png" for name in names]
+    paths = [EXAMPLES / f"{name}.png" for name in names]
     prompt = shared_nodes(*(server.upload_image(path) for path in paths))
     for number, variant in enumerate(VARIANTS):
         prompt |= variant_nodes(number, **variant)
@@ -166,7 +166,7 @@ def run_workflow(server: Server, drawing: str, reference: str) -> bytes:
     use_embedded_tower(prompt)
     set_inputs(prompt, "ColorizeCheckpointLoader", ckpt_name=CHECKPOINT.name)
     for title, name in (("Drawing", drawing), ("Reference", reference)):
-        set_inputs(prompt, title, image=server.upload_image(ASSETS / f"{name}.png"))
+        set_inputs(prompt, title, image=server.upload_image(EXAMPLES / f"{name}.png"))
     for title in ("Width", "Height"):
         set_inputs(prompt, title, value=SIDE)
     set_inputs(prompt, "KSampler", seed=1, steps=STEPS, cfg=GUIDANCE)

@@ -19,14 +19,14 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from comfy_path import DEMO, import_comfyui
+from comfy_path import DEMO, EXAMPLES, import_comfyui
 from loop import Recipe, train
 
 if TYPE_CHECKING:
     from stages import Batch
 
 STATE = DEMO / ".state"
-CHECKPOINT = DEMO / "colorize-demo.safetensors"
+CHECKPOINT = EXAMPLES / "colorize-demo.safetensors"
 
 RECIPES = {
     "vae": Recipe(steps=1300, rate=1.3e-3, seed=1, warmup=100, decay=0.99),

@@ -6,6 +6,7 @@ from .apply import ColorizeApply, ColorizeBlockStrengths
 from .carriers import ColorizeLoadCarrier, ColorizeSaveCarrier
 from .checkpoint import ColorizeCheckpointLoader
 from .encode import ColorizeEncodeBackground, ColorizeEncodeReference, ColorizeEncodeStyle
+from .examples import ColorizeExamplePicture
 from .frames import ColorizeLoadFrames
 from .inject import ColorizeAttentionInjection
 from .lines import ColorizeExtractLines, ColorizeLineExtractorLoader
@@ -20,6 +21,7 @@ from .text import ColorizeManipulateTokens
 
 NODES: list[type[io.ComfyNode]] = [
     ColorizeCheckpointLoader,
+    ColorizeExamplePicture,
     ColorizeLoadFrames,
     ColorizePrepareSketch,
     ColorizeCropToBox,

@@ -1,9 +1,9 @@
 """Loading a ColorizeDiffusion v2 checkpoint."""
 
-import folder_paths
 from comfy_api.latest import io
 
 from ..colorize_core.host.checkpoint import load_checkpoint
+from ..colorize_core.host.examples import checkpoint_choices, checkpoint_path
 from .checked import checked
 from .schema import node_schema
 from .sockets import Colorizer
@@ -24,9 +24,10 @@ class ColorizeCheckpointLoader(io.ComfyNode):
             inputs=[
                 io.Combo.Input(
                     "ckpt_name",
-                    options=folder_paths.get_filename_list("checkpoints"),
+                    options=checkpoint_choices(),
                     tooltip="A ColorizeDiffusion v2 file in models/checkpoints. Other checkpoints are refused with a "
-                    "message that says what they are.",
+                    "message that says what they are. The last choice needs no file: a small model for cartoons of "
+                    "128×128 pixels, to try the nodes with.",
                 ),
                 io.Combo.Input(
                     "prediction",
@@ -62,5 +63,4 @@ class ColorizeCheckpointLoader(io.ComfyNode):
     @checked
     def execute(cls, ckpt_name: str, prediction: str = "auto") -> io.NodeOutput:
         """Load the file."""
-        path = folder_paths.get_full_path_or_raise("checkpoints", ckpt_name)
-        return io.NodeOutput(*load_checkpoint(path, prediction))
+        return io.NodeOutput(*load_checkpoint(checkpoint_path(ckpt_name), prediction))

@@ -26,7 +26,7 @@ def demo_folder(base_directory: Path) -> Path:
 
 @pytest.fixture
 def demo_checkpoint(demo_folder: Path) -> Path:
-    """demo/colorize-demo.safetensors, in models/checkpoints."""
+    """examples/colorize-demo.safetensors, in models/checkpoints."""
     path = demo_folder / "colorize-demo.safetensors"
-    shutil.copy(DEMO / path.name, path)
+    shutil.copy(DEMO.parent / "examples" / path.name, path)
     return path

@@ -13,12 +13,12 @@ RECORDED = Path(__file__).with_name("recorded-errors.json")
 
 @pytest.fixture(scope="module")
 def rows(pack, demo_folder):
-    from comfy_path import DEMO
+    from comfy_path import EXAMPLES
     from evaluate import evaluate
     from pipeline import CHECKPOINT_NAME, Pipeline
 
     path = demo_folder / CHECKPOINT_NAME
-    shutil.copy(DEMO / path.name, path)
+    shutil.copy(EXAMPLES / path.name, path)
     return evaluate(Pipeline(path, pack.run), PAIRS)
 
 

@@ -12,11 +12,11 @@ ALLOWED = 1.2
 
 @pytest.fixture(scope="module")
 def pipeline(pack, demo_folder):
-    from comfy_path import DEMO
+    from comfy_path import EXAMPLES
     from pipeline import CHECKPOINT_NAME, Pipeline
 
     path = demo_folder / CHECKPOINT_NAME
-    shutil.copy(DEMO / path.name, path)
+    shutil.copy(EXAMPLES / path.name, path)
     return Pipeline(path, pack.run)
 
 
