@@ -14,7 +14,7 @@ from types import ModuleType
 
 DEMO = Path(__file__).resolve().parent
 ROOT = DEMO.parent
-EXAMPLES = ROOT / "examples"
+EXAMPLES = ROOT / "samples"
 PACK = "colorizediffusion"
 
 

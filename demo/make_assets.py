@@ -1,4 +1,4 @@
-"""Draw the pictures in examples/: python demo/make_assets.py
+"""Draw the pictures in samples/: python demo/make_assets.py
 
 Drawings, references and backgrounds of 128×128 pixels, the demonstration model's size, none of them from training. The
 alpha channel of drawings and references holds the character's mask, as ComfyUI's mask editor saves it: transparent on

@@ -1,4 +1,4 @@
-"""Colour the drawings of examples/ through a real ComfyUI server on the CPU: `make demo`.
+"""Colour the drawings of samples/ through a real ComfyUI server on the CPU: `make demo`.
 
 First workflows/character_and_background.json, as a user would run it; then, for each drawing: the reference alone,
 split attention, background injection, and the style encoder, all on one contact sheet. Both go to demo/output.
@@ -25,7 +25,7 @@ from comfyui_server import Server, make_base_directory  # noqa: E402
 from workflow_prompt import set_inputs, to_prompt, use_embedded_tower  # noqa: E402
 
 WORKFLOW = "character_and_background"
-EXAMPLES, OUTPUT = ROOT / "examples", DEMO / "output"
+EXAMPLES, OUTPUT = ROOT / "samples", DEMO / "output"
 CHECKPOINT = EXAMPLES / "colorize-demo.safetensors"
 SIDE, STEPS, GUIDANCE = 128, 20, 2.0
 

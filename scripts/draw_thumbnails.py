@@ -15,7 +15,7 @@ from contact_sheet import GAP, TITLE  # noqa: E402
 
 CELL, SIDE = 192, 384
 #: Columns of the contact sheet.
-DRAWING, REFERENCE, MASK, PLAIN, INJECTED, STYLED = 0, 1, 3, 4, 6, 7
+DRAWING, REFERENCE, BACKGROUND, MASK, PLAIN, INJECTED, STYLED = 0, 1, 2, 3, 4, 6, 7
 
 
 def cell(sheet: Image.Image, row: int, column: int) -> Image.Image:
@@ -83,6 +83,7 @@ def thumbnails(sheet: Image.Image) -> dict[str, Image.Image]:
         return cell(sheet, row, column)
 
     return {
+        "try_it": grid([at(0, DRAWING), at(0, REFERENCE), at(0, BACKGROUND), at(0, INJECTED)], 2),
         "sketch_and_reference": halves(at(0, DRAWING), at(0, PLAIN)),
         "character_and_background": halves(at(0, DRAWING), at(0, INJECTED)),
         "style_transfer": grid([at(2, REFERENCE), at(2, DRAWING), at(2, MASK), at(2, STYLED)], 2),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from workflow_page import MODELS, SECOND_REFERENCE, Page
+from workflow_page import MODELS, NO_PICTURE, Page
 from workflow_prompt import to_prompt
 from workflow_sheet import Group, Socket
 
@@ -39,8 +39,7 @@ class Mix(Page):
 
     def group(self) -> Group:
         """Open the next column."""
-        x = max(group.x + group.width for group in self.sheet.groups) + 40
-        return self.sheet.group("Mixed in", x, 0, 360, MODELS)
+        return self.sheet.group("Mixed in", 360, MODELS)
 
     def colour(self, carrier: Socket | None = None, model: Socket | None = None) -> tuple[Socket, Socket, Socket]:
         """Apply Colorization and the line map; return the model and both conditionings."""
@@ -53,7 +52,7 @@ class Mix(Page):
         group = self.group()
         latent = latent or group.node("EmptyLatentImage", **self.size)[0]
         sampled = self.sampler(group, model, positive, negative, latent)
-        self.finish(9, group.x + 400, sampled)
+        self.finish(9, sampled)
         return to_prompt(self.sheet.as_workflow(), self.info)
 
 
@@ -104,7 +103,7 @@ def saved_model(object_info: dict[str, Any]) -> Prompt:
 def two_references(mix: Mix) -> tuple[Socket, Socket, Socket, Socket]:
     """Add a second reference; return the model, both positive conditionings and the negative one."""
     group = mix.group()
-    picture = group.node("LoadImage", "Second reference", image=SECOND_REFERENCE)
+    picture = group.node("LoadImage", "Second reference", image=NO_PICTURE)
     other = group.node("ColorizeEncodeReference", "Encode Second", clip_vision=mix.tower, image=picture[0])
     model, positive, negative = mix.colour()
     group = mix.group()

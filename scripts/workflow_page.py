@@ -2,24 +2,30 @@
 
 from typing import Any
 
+from workflow_models import PUBLISHED
 from workflow_sheet import Group, Node, Sheet, Socket
 
 CHECKPOINT = "v2-full.safetensors"
+#: The loader's last choice, `colorize_core.host.examples.MODEL_CHOICE`.
+DEMONSTRATION = "demonstration model, 128x128 (comes with the pack)"
 TOWER = "CLIP-ViT-H-14-laion2B-s32B-b79K.safetensors"
-DRAWING, REFERENCE, BACKGROUND = "drawing.png", "reference.png", "background.png"
-SECOND_REFERENCE = "second_reference.png"
+#: What Load Image holds until a picture is chosen: the page takes a name that it does not find for an error.
+NO_PICTURE = ""
 
+#: Height of a node that shows a picture.
+TALL = 440
 NOTES, MODELS, PICTURES, ENCODING, SAMPLING = "#8a6d3b", "#3f789e", "#4a7d4a", "#a3742c", "#7d4a7d"
 
 FILES = f"""
 ### Files
 
-- **{CHECKPOINT}** (6.8 GB) in `models/checkpoints`: the published ColorizeDiffusion v2 weights, licence
-  **CC BY-NC-SA 4.0, not for commercial use**
-- **{TOWER}** (2.5 GB) in `models/clip_vision`: the image tower; who uses IP-Adapter has it already
+- [**{CHECKPOINT}**]({PUBLISHED[CHECKPOINT][1]}) (6.8 GB) in `models/checkpoints`: the published ColorizeDiffusion v2
+  weights, licence **CC BY-NC-SA 4.0, not for commercial use**
+- [**{TOWER}**]({PUBLISHED[TOWER][1]}) (2.5 GB) in `models/clip_vision`: the image tower; who uses IP-Adapter has it
+  already. A browser saves it as `model.safetensors`: rename it
 
-A checkpoint with the image tower inside, such as a demo model, needs no second file: drag *clip_vision* of Load
-Colorize Checkpoint onto the dot below *Load CLIP Vision*.
+A checkpoint with the image tower inside, such as the demonstration model, needs no second file: drag *clip_vision* of
+Load Colorize Checkpoint onto the dot below *Load CLIP Vision*.
 """
 
 
@@ -29,14 +35,18 @@ class Page:
     `model` is what Apply Colorization gets: the checkpoint's, unless a workflow puts something between.
     """
 
-    def __init__(self, object_info: dict[str, Any], help_text: str, help_height: int = 300) -> None:
+    def __init__(self, object_info: dict[str, Any], help_text: str, demonstration: bool = False) -> None:
         self.sheet = Sheet(object_info)
-        notes = self.sheet.group("Read me", 0, 0, 420, NOTES)
-        notes.note(help_text, "How to use", help_height)
-        notes.note(FILES, "Files", 190)
-        self.models = self.sheet.group("1 · Models", 0, notes.bottom + 40, 420, MODELS)
-        self.checkpoint = self.models.node("ColorizeCheckpointLoader", colour="model", ckpt_name=CHECKPOINT)
+        notes = self.sheet.group("Read me", 480, NOTES)
+        notes.note(help_text, "How to use")
+        self.models = self.sheet.group("1 · Models", 420, MODELS)
+        checkpoint = DEMONSTRATION if demonstration else CHECKPOINT
+        self.checkpoint = self.models.node("ColorizeCheckpointLoader", colour="model", ckpt_name=checkpoint)
         self.model = self.checkpoint[0]
+        if demonstration:
+            self.tower = self.checkpoint[4]
+            return
+        notes.note(FILES, "Files")
         loader = self.models.node("CLIPVisionLoader", colour="model", clip_name=TOWER)
         self.tower = self.models.reroute(loader[0], "image tower")
 
@@ -52,7 +62,7 @@ class Page:
     def drawing(self, group: Group) -> None:
         """Add the drawing, its line map and the canvas."""
         title = "Drawing"
-        self.drawn = group.node("LoadImage", title, tall=320, colour="choose", image=DRAWING)
+        self.drawn = group.node("LoadImage", title, tall=TALL, colour="choose", image=NO_PICTURE)
         self.canvas(group)
         self.line_map = group.node("ColorizePrepareSketch", "Prepare Sketch", image=self.drawn[0], **self.size)
 
@@ -76,35 +86,39 @@ class Page:
         )
 
     def drawing_and_reference(self) -> Socket:
-        """Add the groups 2 and 3, up to x = 1220, of all workflows without a mask; return the carrier."""
-        self.drawing(self.sheet.group("2 · Drawing", 460, 0, 360, PICTURES))
-        group = self.sheet.group("3 · Reference", 860, 0, 360, ENCODING)
-        reference = group.node("LoadImage", "Reference", tall=320, colour="choose", image=REFERENCE)
+        """Add the groups 2 and 3 of all workflows without a mask; return the carrier."""
+        self.drawing(self.sheet.group("2 · Drawing", 360, PICTURES))
+        group = self.sheet.group("3 · Reference", 360, ENCODING)
+        reference = group.node("LoadImage", "Reference", tall=TALL, colour="choose", image=NO_PICTURE)
         return group.node("ColorizeEncodeReference", clip_vision=self.tower, image=reference[0])[0]
 
     def character_and_background(self) -> tuple[Socket, Socket]:
-        """Add the groups 2 to 4, up to x = 1600, that take character and background apart; return carrier and mask."""
-        group = self.sheet.group("2 · Drawing and its character", 460, 0, 360, PICTURES)
+        """Add the groups 2 to 4 that take character and background apart; return carrier and mask."""
+        group = self.sheet.group("2 · Drawing and its character", 360, PICTURES)
         self.drawing(group)
         mask = self.fitted_mask(group, self.drawn, "Character of the drawing")
-        group = self.sheet.group("3 · Reference, bleached", 860, 0, 380, PICTURES)
-        reference = group.node("LoadImage", "Reference", tall=320, colour="choose", image=REFERENCE)
+        group = self.sheet.group("3 · Reference, bleached", 380, PICTURES)
+        reference = group.node("LoadImage", "Reference", tall=TALL, colour="choose", image=NO_PICTURE)
         merged = group.node("ColorizeMergeMasks", mask_a=reference[1], mask_b=mask[0], grow=5)
         bleached = group.node("ColorizeBleach", image=reference[0], mask=merged[0])
-        group.node("PreviewImage", "Background reference", tall=300, images=bleached[0])
-        group = self.sheet.group("4 · Encode", 1280, 0, 320, ENCODING)
+        group.node("PreviewImage", "Background reference", tall=TALL, images=bleached[0])
+        group = self.sheet.group("4 · Encode", 320, ENCODING)
         carrier = group.node("ColorizeEncodeReference", clip_vision=self.tower, image=reference[0])
         return self.background(group, carrier, bleached, source="bleached_reference")[0], mask[0]
 
     # --- sampling ---
 
-    def sample(self, number: int, x: int, carrier: Socket, mask: Socket | None = None) -> None:
-        """Add everything from Apply to the saved picture, in groups counted from this number."""
-        group = self.sheet.group(f"{number} · Colour", x, 0, 380, SAMPLING)
-        model, positive, negative = self.applied(group, carrier, mask)
+    def sample(self, number: int, carrier: Socket, mask: Socket | None = None) -> tuple[Node, Node]:
+        """Add everything from Apply to the saved picture, in groups counted from this number.
+
+        Returns:
+            the sampler and the node that saves.
+        """
+        group = self.sheet.group(f"{number} · Colour", 380, SAMPLING)
         latent = group.node("EmptyLatentImage", **self.size)
+        model, positive, negative = self.applied(group, carrier, mask)
         sampled = self.sampler(group, model, positive, negative, latent[0])
-        self.finish(number + 1, x + 420, sampled)
+        return sampled, self.finish(number + 1, sampled)
 
     def applied(self, group: Group, carrier: Socket, mask: Socket | None = None) -> tuple[Socket, Socket, Socket]:
         """Add Apply and the line map; return the model and both conditionings."""
@@ -164,12 +178,13 @@ class Page:
             **({"cfg": 4.0, "sampler_name": "euler", "scheduler": "normal"} | inputs),
         )
 
-    def finish(self, number: int, x: int, sampled: Node) -> None:
+    def finish(self, number: int, sampled: Node) -> Node:
         """Add what follows the sampler: decoded, cropped, saved."""
-        group = self.sheet.group(f"{number} · Picture", x, 0, 560, SAMPLING)
-        self.save(group, group.node("VAEDecode", samples=sampled[0], vae=self.checkpoint[3]))
+        group = self.sheet.group(f"{number} · Picture", 560, SAMPLING)
+        return self.save(group, group.node("VAEDecode", samples=sampled[0], vae=self.checkpoint[3]))
 
-    def save(self, group: Group, decoded: Node) -> None:
+    def save(self, group: Group, decoded: Node) -> Node:
         """Add what cuts the drawing out of the canvas and saves it."""
         cropped = group.node("ColorizeCropToBox", image=decoded[0], box=self.line_map[1])
-        group.node("SaveImage", colour="result", tall=620, images=cropped[0], filename_prefix="ColorizeDiffusion")
+        result = {"images": cropped[0], "filename_prefix": "ColorizeDiffusion"}
+        return group.node("SaveImage", colour="result", tall=620, **result)

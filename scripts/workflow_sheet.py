@@ -2,7 +2,7 @@
 
 Example:
     >>> sheet = Sheet(object_info)
-    >>> group = sheet.group("Models", x=0, y=0, width=360)
+    >>> group = sheet.group("Models", width=360)
     >>> checkpoint = group.node("CheckpointLoaderSimple", ckpt_name="model.safetensors")
     >>> decoded = group.node("VAEDecode", samples=latent[0], vae=checkpoint[2])
     >>> sheet.as_workflow()
@@ -11,10 +11,17 @@ Example:
 from dataclasses import dataclass, field
 from typing import Any
 
+from workflow_models import published
 from workflow_prompt import BYPASSED, declared_inputs, is_widget, widgets
+from workflow_sizes import TITLE, node_height, note_height, socket_height
+from workflow_wires import Box, Wire, lead_wires
 
 PACK = "colorizediffusion"
-TITLE, SLOT, WIDGET, GAP, MARGIN, GROUP_TITLE = 30, 20, 24, 24, 16, 44
+#: GAP is more than a node grows by when it gets another row.
+GAP, MARGIN, GROUP_TITLE, BETWEEN_GROUPS, BETWEEN_COLUMNS = 36, 16, 44, 40, 130
+DOT_SIZE = (210, 52)
+#: What a screen of usual size shows of a workflow at scale 1, beside the page's own bars.
+SCREEN = (1780, 900)
 
 # What a user has to look at, by colour: (title bar, body).
 COLOURS = {
@@ -23,6 +30,11 @@ COLOURS = {
     "note": ("#432", "#653"),
     "result": ("#323", "#535"),
 }
+
+
+def kind_of(declared: Any) -> str:
+    """Return the type of a socket as the page names it; a list is a choice."""
+    return "COMBO" if isinstance(declared, list) else str(declared)
 
 
 @dataclass(frozen=True)
@@ -76,15 +88,15 @@ class Group:
     def node(self, kind: str, title: str = "", /, tall: int = 0, colour: str = "", **inputs: Any) -> Node:
         """Add a node; an input given as a Socket is wired, any other is the widget's value."""
         data = self.sheet.describe(kind, inputs)
-        rows = sum("widget" not in slot for slot in data["inputs"])
-        widget_rows = len(widgets(self.sheet.info[kind]))
-        least = max(rows, len(data["outputs"])) * SLOT + widget_rows * WIDGET + (14 if widget_rows else 6)
-        data |= self._place(max(tall, least))
+        wired = sum("widget" in slot for slot in data["inputs"])
+        rows = max(len(data["inputs"]) - wired, len(data["outputs"]))
+        data |= self._place(max(tall, node_height(rows, len(widgets(self.sheet.info[kind])), wired)))
         return self._add(data, title, colour)
 
-    def note(self, text: str, title: str, height: int) -> Node:
-        """Add a note in Markdown."""
+    def note(self, text: str, title: str) -> Node:
+        """Add a note in Markdown, as tall as its text."""
         data = {"type": "MarkdownNote", "inputs": [], "outputs": [], "widgets_values": [text.strip()]}
+        height = note_height(text, self.width - 2 * MARGIN)
         return self._add(data | {"properties": {}} | self._place(height), title, "note")
 
     def reroute(self, source: Socket, title: str) -> Socket:
@@ -96,8 +108,9 @@ class Group:
             "outputs": [{"name": kind, "type": kind, "links": []}],
             "properties": {"showOutputText": True, "horizontal": False},
         }
-        place = self._place(26)
-        place = {"pos": [self.x + self.width - MARGIN - 132, place["pos"][1]], "size": [132, 26]}
+        width, height = DOT_SIZE
+        place = self._place(height)
+        place = {"pos": [self.x + self.width - MARGIN - width, place["pos"][1]], "size": [width, height]}
         node = self._add(data | place, title, "model")
         self.sheet.link(source, node.data, data["inputs"][0])
         return node[0]
@@ -120,9 +133,14 @@ class Sheet:
         self.nodes: list[dict[str, Any]] = []
         self.links: list[list[Any]] = []
         self.groups: list[Group] = []
+        self.app: dict[str, Any] = {}
 
-    def group(self, title: str, x: int, y: int, width: int, colour: str = "#3f789e") -> Group:
-        """Open a titled frame with its top left corner at (x, y)."""
+    def group(self, title: str, width: int, colour: str = "#3f789e", below: Group | None = None) -> Group:
+        """Open a titled frame: a new column at the right, or below another frame, as wide as that."""
+        if below:
+            x, y, width = below.x, below.bottom + BETWEEN_GROUPS, below.width
+        else:
+            x, y = max((group.x + group.width + BETWEEN_COLUMNS for group in self.groups), default=0), 0
         self.groups.append(Group(self, title, x, y, width, colour))
         return self.groups[-1]
 
@@ -136,6 +154,18 @@ class Sheet:
         self.nodes.append(data)
         return Node(data)
 
+    def find(self, title: str) -> Node:
+        """Return the node with this title."""
+        return next(Node(node) for node in self.nodes if node.get("title") == title)
+
+    def offer_as_app(self, inputs: list[tuple[Node, str]], outputs: list[Node]) -> None:
+        """Choose what the page's app mode shows: widgets of nodes, and nodes with pictures. It opens as a graph."""
+        widgets_shown = [[node.data["id"], name] for node, name in inputs]
+        self.app = {
+            "linearMode": False,
+            "linearData": {"inputs": widgets_shown, "outputs": [node.data["id"] for node in outputs]},
+        }
+
     def next_id(self) -> int:
         return len(self.nodes) + 1
 
@@ -147,6 +177,12 @@ class Sheet:
         slot["link"] = number
         place = target["inputs"].index(slot)
         self.links.append([number, source.node.data["id"], source.slot, target["id"], place, output["type"]])
+
+    def wire_widget(self, source: Socket, node: Node, name: str) -> None:
+        """Wire a widget of a node that is there already; its value stays for when the wire is taken out."""
+        kind = source.node.data["outputs"][source.slot]["type"]
+        node.data["inputs"].append({"name": name, "type": kind, "widget": {"name": name}, "link": None})
+        self.link(source, node.data, node.data["inputs"][-1])
 
     def describe(self, kind: str, inputs: dict[str, Any]) -> dict[str, Any]:
         """Return a node's data without its place: slots, wires and widget values."""
@@ -162,7 +198,7 @@ class Sheet:
             if not is_widget(type_, options)
         ]
         slots += [
-            {"name": name, "type": declared[name][0], "widget": {"name": name}, "link": None}
+            {"name": name, "type": kind_of(declared[name][0]), "widget": {"name": name}, "link": None}
             for name in wired
             if is_widget(*declared[name])
         ]
@@ -179,6 +215,8 @@ class Sheet:
             },
             "widgets_values": self._widget_values(kind, declared, inputs),
         }
+        if models := published(data["widgets_values"]):
+            data["properties"]["models"] = models
         for slot in slots:
             if slot["name"] in wired:
                 self.link(wired[slot["name"]], data, slot)
@@ -199,6 +237,21 @@ class Sheet:
             values.append("image")  # the upload button
         return values
 
+    def wires(self) -> tuple[list[Wire], dict[int, Box]]:
+        """Return all wires and the places of all nodes, for leading the wires around the nodes."""
+        boxes, nodes = {}, {node["id"]: node for node in self.nodes}
+        for number, node in nodes.items():
+            (x, y), (width, height) = node["pos"], node["size"]
+            boxes[number] = Box(x, y - TITLE, x + width, y + height)
+        wires = []
+        for number, source, slot, target, place, _kind in self.links:
+            if source not in nodes:  # the edge of a subgraph
+                continue
+            start = (boxes[source].right, nodes[source]["pos"][1] + socket_height(slot))
+            end = (boxes[target].left, nodes[target]["pos"][1] + socket_height(place))
+            wires.append(Wire(number, source, slot, target, start, end))
+        return wires, boxes
+
     def as_workflow(self) -> dict[str, Any]:
         """Return the workflow as the page saves it."""
         groups = [
@@ -212,6 +265,11 @@ class Sheet:
             }
             for number, group in enumerate(self.groups, 1)
         ]
+        dots = lead_wires(*self.wires())
+        top = min([0, *(point[1] for _, point in dots.placed)]) - MARGIN
+        width = max(group.x + group.width for group in self.groups)
+        height = max(group.bottom for group in self.groups) - top
+        scale = round(min(1.0, SCREEN[0] / width, SCREEN[1] / height), 2)
         return {
             "last_node_id": len(self.nodes),
             "last_link_id": len(self.links),
@@ -219,6 +277,6 @@ class Sheet:
             "links": self.links,
             "groups": groups,
             "config": {},
-            "extra": {"ds": {"scale": 0.6, "offset": [140, 250]}},
+            "extra": {"ds": {"scale": scale, "offset": [90 / scale, 110 / scale - top]}, **dots.as_extra(), **self.app},
             "version": 0.4,
         }

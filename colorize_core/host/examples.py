@@ -8,7 +8,8 @@ from torch import Tensor
 
 from .frame_folder import read_frame
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+#: Not `examples`: ComfyUI takes a folder of that name for the one with the templates, and no longer finds those.
+EXAMPLES = Path(__file__).resolve().parents[2] / "samples"
 MODEL_FILE = EXAMPLES / "colorize-demo.safetensors"
 #: What the loader calls the demonstration model; no file of a user's can be called so, for want of a file ending.
 MODEL_CHOICE = "demonstration model, 128x128 (comes with the pack)"

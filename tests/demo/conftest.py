@@ -26,7 +26,7 @@ def demo_folder(base_directory: Path) -> Path:
 
 @pytest.fixture
 def demo_checkpoint(demo_folder: Path) -> Path:
-    """examples/colorize-demo.safetensors, in models/checkpoints."""
+    """samples/colorize-demo.safetensors, in models/checkpoints."""
     path = demo_folder / "colorize-demo.safetensors"
-    shutil.copy(DEMO.parent / "examples" / path.name, path)
+    shutil.copy(DEMO.parent / "samples" / path.name, path)
     return path

@@ -46,13 +46,13 @@ def test_pictures_come_with_the_masks_of_their_characters(pack):
 
     kind, options = pack.node("ColorizeExamplePicture").INPUT_TYPES()["required"]["picture"]
     names = options.get("options", kind)
-    assert {f"{name}.png" for name in names} == {path.name for path in (ROOT / "examples").glob("*.png")}
+    assert {f"{name}.png" for name in names} == {path.name for path in (ROOT / "samples").glob("*.png")}
     assert names[0].startswith("drawing") and names[-1].startswith("background")
     for name in names:
         image, mask = pack.run("ColorizeExamplePicture", picture=name)
         assert image.shape == (1, 128, 128, 3) and mask.shape == (1, 128, 128)
         assert bool(mask.any()) != name.startswith("background")
-        stored = np.asarray(Image.open(ROOT / "examples" / f"{name}.png"))
+        stored = np.asarray(Image.open(ROOT / "samples" / f"{name}.png"))
         assert (image[0].numpy() * 255).round().astype(np.uint8).tolist() == stored[..., :3].tolist()
         if stored.shape[2] == 4:
             assert ((1 - mask[0].numpy()) * 255).round().astype(np.uint8).tolist() == stored[..., 3].tolist()
@@ -64,4 +64,4 @@ def test_another_name_is_refused(pack):
 
 
 def test_what_is_installed_for_it_is_small():
-    assert sum(path.stat().st_size for path in (ROOT / "examples").iterdir()) < LIMIT
+    assert sum(path.stat().st_size for path in (ROOT / "samples").iterdir()) < LIMIT
