@@ -4,6 +4,7 @@ from comfy_api.latest import io, ui
 
 from ..colorize_core.host.examples import example_choices, load_example
 from .checked import checked
+from .schema import node_schema
 
 
 class ColorizeExamplePicture(io.ComfyNode):
@@ -12,7 +13,7 @@ class ColorizeExamplePicture(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         """Describe the node."""
-        return io.Schema(
+        return node_schema(
             node_id="ColorizeExamplePicture",
             display_name="Example Picture",
             category="ColorizeDiffusion/loaders",

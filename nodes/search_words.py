@@ -5,6 +5,9 @@ SEARCH_WORDS = {
         "colorize", "colorization", "ColorizeDiffusion", "model",
         "彩色モデル", "モデル読み込み", "自動彩色", "上色模型", "加载模型", "自动上色",
     ),
+    "ColorizeExamplePicture": (
+        "demo", "sample", "example drawing", "test image", "サンプル", "見本", "線画", "示例", "样例", "线稿",
+    ),
     "ColorizeLoadFrames": (
         "image sequence", "load folder", "batch load", "animation frames", "shot",
         "連番画像", "フレーム", "アニメ", "动画", "序列帧", "批量加载", "图片序列",
