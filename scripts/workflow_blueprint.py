@@ -12,7 +12,8 @@ import uuid
 from typing import Any
 
 from workflow_page import Page
-from workflow_sheet import Node, Sheet, Socket
+from workflow_prompt import declared_inputs, is_widget
+from workflow_sheet import Node, Sheet, Socket, kind_of
 
 CATEGORY = "ColorizeDiffusion"
 INPUTS, OUTPUTS = -10, -20  # the page's numbers for a subgraph's own edges
@@ -50,6 +51,7 @@ class Blueprint(Page):
         """Return what lies in subgraphs/: a workflow of one node, and what is inside it."""
         key = str(uuid.uuid5(NAMESPACE, self.name))
         inside = self.sheet.as_workflow()
+        self._complete_inputs(inside)
         taken, shown = self.inputs.data["outputs"], self._widgets(inside)
         slots = [{"name": slot["name"], "type": slot["type"], "link": None} for slot in taken]
         for slot in slots:
@@ -79,6 +81,26 @@ class Blueprint(Page):
             "version": 0.4,
             "definitions": {"subgraphs": [self._definition(key, inside)]},
         }
+
+    def _complete_inputs(self, inside: dict[str, Any]) -> None:
+        """Give the nodes inside an input for every widget, as the page does, and number the wires' ends by that.
+
+        A page that adds a blueprint to a graph takes the numbers as they are; it looks for names in whole files only.
+        """
+        for node in inside["nodes"]:
+            places = [slot["name"] for slot in node["inputs"]]
+            if node["type"] in self.sheet.info:
+                given = {slot["name"]: slot for slot in node["inputs"]}
+                node["inputs"] = [slot for slot in node["inputs"] if "widget" not in slot]
+                node["inputs"] += [
+                    given.get(name, {"name": name, "type": kind_of(kind), "widget": {"name": name}, "link": None})
+                    for name, kind, options in declared_inputs(self.sheet.info[node["type"]])
+                    if is_widget(kind, options)
+                ]
+            names = [slot["name"] for slot in node["inputs"]]
+            for link in inside["links"]:
+                if link[3] == node["id"]:
+                    link[4] = names.index(places[link[4]])
 
     def _kind(self, socket: Socket) -> str:
         kind: str = socket.node.data["outputs"][socket.slot]["type"]

@@ -114,7 +114,7 @@ class Studio:
         self.page.wait_for_timeout(800)
         self.page.keyboard.type(name, delay=10)
         self.page.wait_for_timeout(1500)
-        choice = self.page.get_by_role("option").filter(has_text=re.compile(rf"^\s*{name}\b")).first
+        choice = self.page.get_by_role("option").filter(has_text=re.compile(rf"^\s*{name}\s*(Subgraph|$)")).first
         choice.click() if choice.count() else self.page.keyboard.press("Enter")
         self.page.wait_for_timeout(500)
         self.page.mouse.click(*at)  # newer pages let the node follow the mouse until it is put down

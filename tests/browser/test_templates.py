@@ -188,7 +188,7 @@ def test_a_blueprint_is_found_wired_and_run(name, with_blueprint):
 
 
 def test_the_blueprint_that_prepares_references_reaches_its_segmenters(with_blueprint):
-    """The files here are no segmenters, which the node inside says; with real ones a test on a server runs it."""
+    """The files here are no segmenters, which the node inside says; the template from_raw_images has the same nodes."""
     name = "Prepare references"
     studio = with_blueprint(name)
     for socket, title in (("drawing", "Drawing"), ("reference", "Reference")):

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+WRITTEN_ON = "0.3.75"
 
 
 @pytest.fixture(scope="session")
@@ -53,6 +54,31 @@ def workflow_scripts() -> Iterator[Any]:
         yield {"build": build_workflows, "prompt": workflow_prompt}
     finally:
         sys.path.remove(str(ROOT / "scripts"))
+
+
+@pytest.fixture(scope="session")
+def same_prompt() -> Callable[[Any, Any], None]:
+    """Return a function that holds a prompt against the one that this host's nodes give.
+
+    A newer node of ComfyUI's own may have inputs that the file does not know; those have their defaults there.
+    """
+
+    def compare(given: dict[str, Any], built: dict[str, Any]) -> None:
+        assert given.keys() == built.keys()
+        for number, node in given.items():
+            other = built[number]
+            assert (node["class_type"], node["_meta"]) == (other["class_type"], other["_meta"])
+            more = other["inputs"].keys() - node["inputs"].keys()
+            assert not more or not node["class_type"].startswith("Colorize"), (number, more)
+            assert node["inputs"] == {name: value for name, value in other["inputs"].items() if name not in more}
+
+    return compare
+
+
+@pytest.fixture(scope="session")
+def same_host() -> Callable[[Any], bool]:
+    """Return a function that tells whether a server is of the version with which the workflows were written."""
+    return lambda server: server.get("/system_stats")["system"]["comfyui_version"] == WRITTEN_ON
 
 
 @pytest.fixture(scope="session")

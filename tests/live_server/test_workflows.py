@@ -12,8 +12,11 @@ WORKFLOWS = (
 )  # fmt: skip
 #: Those with nodes of ComfyUI's own between, which run in tests/mixing.
 MIXED = ("mix_lora", "mix_controlnet", "mix_model_patches", "inpaint", "upscale_and_refine")
+#: Needs no file of a user's.
+FIRST = "try_it"
+BLUEPRINTS = sorted(path.stem for path in (ROOT / "subgraphs").glob("*.json"))
 #: With the workflow for a whole shot, which runs in a test of its own.
-EVERY_WORKFLOW = (*WORKFLOWS, "shot", *MIXED)
+EVERY_WORKFLOW = (FIRST, *WORKFLOWS, "shot", *MIXED)
 #: Titles of the nodes that load a picture, and which of the test's pictures they get.
 PICTURES = {
     "Drawing": "drawing",
@@ -22,7 +25,6 @@ PICTURES = {
     "Second reference": "other_reference",
 }
 WIDTH, HEIGHT, STEPS, SEGMENTER_RESOLUTION = 256, 192, 3, 192
-WRITTEN_ON = "0.3.75"
 
 
 def load(name: str) -> dict:
@@ -85,13 +87,50 @@ def test_result_has_the_drawings_proportions(server, prompt_of, workflow_scripts
 
 
 @pytest.mark.parametrize("name", EVERY_WORKFLOW)
-def test_file_is_what_its_description_gives(name, server, object_info, workflow_scripts):
-    """workflows/*.json are written by scripts/build_workflows.py, from the nodes of the host that is fetched."""
-    if server.get("/system_stats")["system"]["comfyui_version"] != WRITTEN_ON:
-        pytest.skip(f"workflows are written on ComfyUI {WRITTEN_ON}")
-    build = workflow_scripts["build"]
+def test_file_is_what_its_description_gives(name, server, object_info, workflow_scripts, same_prompt, same_host):
+    """Written by scripts/build_workflows.py: it runs as the description on every host, and is it to the letter on one."""
+    build, to_prompt = workflow_scripts["build"], workflow_scripts["prompt"].to_prompt
     built = json.loads(build.as_text(build.BUILDERS[name](object_info)))
-    assert load(name) == built, "the nodes or the description have changed: run 'make workflows'"
+    same_prompt(to_prompt(load(name), object_info), to_prompt(built, object_info))
+    if same_host(server):
+        assert load(name) == built, "the nodes or the description have changed: run 'make workflows'"
+
+
+@pytest.mark.parametrize("name", BLUEPRINTS)
+def test_blueprint_is_what_its_description_gives(name, server, object_info, workflow_scripts, same_host):
+    """In ASCII: ComfyUI before 0.33 reads it in the system's encoding. Its file's name is what the page shows."""
+    file = ROOT / "subgraphs" / f"{name}.json"
+    (inside,) = json.loads(file.read_text(encoding="ascii"))["definitions"]["subgraphs"]
+    assert inside["name"] == name and inside["category"] and inside["description"]
+    offered = server.get("/api/global_subgraphs").values()
+    assert name in [
+        entry["name"] for entry in offered if entry["info"]["node_pack"] == "custom_nodes.colorizediffusion"
+    ]
+    if same_host(server):
+        build = workflow_scripts["build"]
+        built = build.as_text(build.blueprints.BUILDERS[name](object_info), ascii_only=True)
+        assert file.read_text(encoding="ascii") == built, "run 'make workflows'"
+
+
+def test_try_it_runs_with_nothing_but_the_pack(server, object_info, workflow_scripts, pixels):
+    prompt = workflow_scripts["prompt"].to_prompt(load(FIRST), object_info)
+    run = server.run(prompt)
+    assert not server.fetch_images(run), "nothing is written into the user's folders"
+    result = workflow_scripts["prompt"].find(prompt, "Result")
+    (image,) = run.outputs[result]["images"]
+    assert image["type"] == "temp"
+
+
+@pytest.mark.parametrize("name", EVERY_WORKFLOW)
+def test_published_files_have_their_addresses(name, workflow_scripts):
+    """A loader names a published file with its address, or no file; what only a user has is left empty."""
+    published = workflow_scripts["build"].mixing_workflows.PUBLISHED
+    for node in load(name)["nodes"]:
+        files = [value for value in node.get("widgets_values", []) if str(value).endswith((".safetensors", ".png"))]
+        models = node["properties"].get("models", [])
+        assert files == [model["name"] for model in models]
+        for model in models:
+            assert (model["directory"], model["url"]) == published[model["name"]]
 
 
 @pytest.mark.parametrize("name", EVERY_WORKFLOW)
@@ -108,16 +147,19 @@ def test_layout_keeps_nodes_apart_and_inside_their_groups(name):
             assert x + width <= left or left + wide <= x or y + height <= top - 30 or top + tall <= y - 30
 
 
-@pytest.mark.parametrize("name", EVERY_WORKFLOW)
+@pytest.mark.parametrize("name", (*WORKFLOWS, "shot", *MIXED))
 def test_note_names_files_folders_and_licence(name):
     notes = " ".join(node["widgets_values"][0] for node in load(name)["nodes"] if node["type"] == "MarkdownNote")
     for word in ("v2-full.safetensors", "models/checkpoints", "CLIP-ViT-H-14", "models/clip_vision", "CC BY-NC-SA"):
         assert word in notes
 
 
-def test_templates_are_offered(server, comfyui_path):
+def test_templates_are_offered_and_served(server):
+    """All that ComfyUI lists: a second folder with a name that it looks for would hide the files of the first."""
     offered = server.get("/workflow_templates")
-    assert set(EVERY_WORKFLOW) <= set(offered.get("colorizediffusion", []))
+    assert set(offered.get("colorizediffusion", [])) == set(EVERY_WORKFLOW)
+    for name in EVERY_WORKFLOW:
+        assert server.get(f"/api/workflow_templates/colorizediffusion/{name}.json") == load(name)
 
 
 def test_every_template_is_tested():
