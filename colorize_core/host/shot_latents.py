@@ -11,7 +11,10 @@ from ..masks import checked_mask
 
 
 def checked_latent(latent: dict) -> Tensor:
-    """Return a LATENT's samples, refusing what is no batch of pictures."""
+    """Return a LATENT's samples in float32, refusing what is no batch of pictures.
+
+    ComfyUI's own latents are float32, and some samplers (sa_solver) work with nothing else.
+    """
     samples = latent["samples"]
     if not isinstance(samples, Tensor) or samples.ndim != 4 or 0 in samples.shape:
         came = f"of shape {list(samples.shape)}" if isinstance(samples, Tensor) else f"a {type(samples).__name__}"
@@ -21,7 +24,7 @@ def checked_latent(latent: dict) -> Tensor:
         )
     advice = "The node before this one made them; a VAE in half precision is the usual cause (--fp32-vae)."
     check_finite(samples, "`latent_image` holds", advice)
-    return samples
+    return samples.float()
 
 
 def check_channels(samples: Tensor, model: comfy.model_patcher.ModelPatcher) -> None:

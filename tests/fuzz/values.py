@@ -360,8 +360,8 @@ def strategy_of(node_id: str, name: str, spec: Any) -> tuple[str, Mapping[str, A
 
 @st.composite
 def matched(draw: Callable, drawn: dict[str, Any]) -> dict[str, Any]:
-    """Make inputs go together that rarely would by chance: a box with its picture, thresholds that rise, a long side
-    with a short one.
+    """Make inputs go together that rarely would by chance: a box with its picture, thresholds that rise, frames with
+    the numbers that they have, a long side with a short one.
     """
     pictures_here = [value for value in drawn.values() if isinstance(value, Numbers) and len(value.shape) == 4]
     for name, value in drawn.items():
@@ -372,6 +372,8 @@ def matched(draw: Callable, drawn: dict[str, Any]) -> dict[str, Any]:
         numbers = [drawn.pop(name) for name in rising]
         if len(rising) == 4 and all(isinstance(number, float) for number in numbers):
             drawn |= dict(zip(rising, sorted(numbers), strict=True))
+    if "missing" in drawn and draw(st.integers(0, 3)):  # a folder's frames as they are named
+        drawn |= {"number": "last", "frame_numbers": "", "first_frame": 0, "frame_count": 0}
     if {"width", "height"} <= set(drawn) and draw(st.integers(0, 19)) == 0:
         long, short = draw(st.permutations(["width", "height"]))
         drawn |= {long: LONG[long], short: 64}
