@@ -13,6 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from module_files import load_file
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PACK = "colorizediffusion"
@@ -114,6 +115,14 @@ def story(repository, manager, fresh_comfyui, comfyui_server):
         seen.template_files = [
             server.get(f"/api/workflow_templates/{PACK}/{name}.json") for name in seen.templates[PACK]
         ]
+        to_prompt = load_file(ROOT / "scripts" / "workflow_prompt.py", "workflow_prompt").to_prompt
+        first = server.get(f"/api/workflow_templates/{PACK}/try_it.json")
+        run = server.run(to_prompt(first, seen.object_info))
+        seen.shown = [image for node in run.outputs.values() for image in node.get("images", [])]
+        seen.written = [
+            path for folder in ("input", "output", "models") for path in (fresh_comfyui / folder).rglob("*.*")
+        ]
+        seen.blueprints = [entry["name"] for entry in server.get("/api/global_subgraphs").values()]
         seen.i18n = server.get("/i18n")
         with urllib.request.urlopen(f"{server.url}/extensions/{PACK}/docs/ColorizeApply.md") as answer:
             seen.help_page = answer.read().decode()
@@ -145,6 +154,16 @@ def test_every_node_is_there(story, pack):
 def test_every_template_is_there(story):
     assert set(story.templates[PACK]) == {path.stem for path in (ROOT / "workflows").glob("*.json")}
     assert all(file["nodes"] for file in story.template_files)
+
+
+def test_the_first_template_runs_with_nothing_put_anywhere(story):
+    """The drawing, the reference, the background and the result are shown; no folder of the user's has a new file."""
+    assert len(story.shown) == 4 and all(image["type"] == "temp" for image in story.shown)
+    assert story.written == []
+
+
+def test_every_blueprint_is_there(story):
+    assert {path.stem for path in (ROOT / "subgraphs").glob("*.json")} <= set(story.blueprints)
 
 
 def test_every_language_is_there(story, pack):

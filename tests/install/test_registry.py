@@ -55,6 +55,19 @@ def test_registry_asks_for_the_comfyui_that_the_pack_asks_for(pyproject, pack):
     assert pyproject["tool"]["comfy"]["requires-comfyui"] == f">={oldest}"
 
 
+def test_package_has_what_runs_and_is_small():
+    """What .comfyignore leaves: the nodes, and all that a new user opens."""
+    ignored = (ROOT / ".comfyignore").read_text(encoding="utf-8").split()
+    top = [path for path in ROOT.iterdir() if path.name not in ignored and f"{path.name}/" not in ignored]
+    packed = {path.name: path for path in top if not path.name.startswith(".")}
+    assert {"__init__.py", "nodes", "colorize_core", "web", "locales", "workflows", "subgraphs", "samples"} <= set(
+        packed
+    )
+    assert not {"demo", "tests", "scripts", "benchmarks"} & set(packed)
+    files = [file for path in packed.values() for file in ([path] if path.is_file() else path.rglob("*"))]
+    assert sum(file.stat().st_size for file in files if file.is_file() and "__pycache__" not in file.parts) < 30_000_000
+
+
 @pytest.mark.slow
 def test_comfy_cli_finds_nothing_wrong(tmp_path):
     """Installs comfy-cli into an environment of its own, which takes a minute."""

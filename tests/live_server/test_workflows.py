@@ -88,7 +88,7 @@ def test_result_has_the_drawings_proportions(server, prompt_of, workflow_scripts
 
 @pytest.mark.parametrize("name", EVERY_WORKFLOW)
 def test_file_is_what_its_description_gives(name, server, object_info, workflow_scripts, same_prompt, same_host):
-    """Written by scripts/build_workflows.py: it runs as the description on every host, and is it to the letter on one."""
+    """Written by scripts/build_workflows.py: it runs as its description everywhere, and is it to the letter on one."""
     build, to_prompt = workflow_scripts["build"], workflow_scripts["prompt"].to_prompt
     built = json.loads(build.as_text(build.BUILDERS[name](object_info)))
     same_prompt(to_prompt(load(name), object_info), to_prompt(built, object_info))
