@@ -16,8 +16,8 @@ MISSING = ("refuse", "hold", "skip")
 #: Frames that a batch has at most; a date in a name can ask for billions.
 MOST_FRAMES = 100_000
 #: A minus counts where nothing but a separator or the beginning is before it: `f_-001`, but not `shot-001`.
-_NUMBER = re.compile(r"(?:(?:^|(?<=[_.]))-)?\d+")
-_RANGE = re.compile(r"\s*(-?\d+)(?:-(-?\d+)(?::(\d+))?)?\s*")
+_NUMBER = r"(?:(?:^|(?<=[_.]))-)?\d+"
+_RANGE = r"\s*(-?\d+)(?:-(-?\d+)(?::(\d+))?)?\s*"
 
 
 def frame_number(name: str, which: str = "last") -> int | None:
@@ -35,7 +35,7 @@ def frame_number(name: str, which: str = "last") -> int | None:
     path = PurePath(name)
     if path.suffix.lower() not in SUFFIXES or path.name.startswith("."):
         return None
-    numbers = _NUMBER.findall(path.stem)
+    numbers = re.findall(_NUMBER, path.stem)
     position = POSITIONS[which]
     return int(numbers[position]) if -len(numbers) <= position < len(numbers) else None
 
@@ -136,7 +136,7 @@ def parse_numbers(text: str) -> list[int]:
     """
     numbers: set[int] = set()
     for part in text.split(","):
-        match = _RANGE.fullmatch(part)
+        match = re.fullmatch(_RANGE, part)
         stretch = match and range(int(match[1]), int(match[2] or match[1]) + 1, int(match[3] or 1) or 1)
         if not stretch or len(numbers) + len(stretch) > MOST_FRAMES:
             raise ColorizeError(

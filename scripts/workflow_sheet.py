@@ -204,7 +204,7 @@ class Sheet:
         ]
         outputs = zip(info["output"], info["output_name"], strict=True)
         kind_of_module, _, pack = info.get("python_module", "nodes").partition(".")
-        data = {
+        data: dict[str, Any] = {
             "id": self.next_id(),
             "type": kind,
             "inputs": slots,

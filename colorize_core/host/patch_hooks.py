@@ -136,7 +136,7 @@ def replace_attention(
     model.add_callback_with_key(at_clone, OWN_HOOKS, own_hooks)
 
 
-def own_hooks(_: comfy.model_patcher.ModelPatcher, clone: comfy.model_patcher.ModelPatcher) -> None:
+def own_hooks(original: comfy.model_patcher.ModelPatcher, clone: comfy.model_patcher.ModelPatcher) -> None:
     """Give a clone of a MODEL attention hooks of its own, in options of its own."""
     options = clone.model_options["transformer_options"]
     replaced = {
