@@ -27,14 +27,13 @@ ARTEFACTS = ROOT / "tests" / "artefacts" / "browser"
 DEMO_MODEL = ROOT / "samples" / "colorize-demo.safetensors"
 CHECKPOINT = "v2-full.safetensors"
 TOWER = "CLIP-ViT-H-14-laion2B-s32B-b79K.safetensors"
-#: What the templates name, below models/. Segmenters and ControlNet are opened only when they run.
+#: What the templates name, below models/, beside the segmenters. A ControlNet is opened only when it runs.
 FILES = (
     Path("checkpoints", CHECKPOINT),
     Path("clip_vision", TOWER),
-    Path("colorize_segmenters", "isnetis.safetensors"),
-    Path("colorize_segmenters", "sketch-segment.safetensors"),
     Path("controlnet", "control_v11p_sd21_depth.safetensors"),
 )
+SEGMENTERS = ("isnetis.safetensors", "sketch-segment.safetensors")
 OTHER_CHECKPOINT = "stable-diffusion-2.safetensors"
 #: Names by which a Stable Diffusion 2.x checkpoint is known.
 PLAIN_CHECKPOINT = (
@@ -116,15 +115,24 @@ def server(
     comfyui_path: Path,
     new_base_directory: Callable[[], Path],
     comfyui_server: ModuleType,
+    golden_keys: Callable[[str], Any],
+    golden_weights: Callable[..., Any],
 ) -> Iterator[Any]:
-    """A server with the files that the templates name, all of them the demonstration model, and a plain checkpoint."""
+    """A server with the files that the templates name: the demonstration model, segmenters with made-up weights, and a
+    plain checkpoint.
+    """
     import numpy as np
+    import safetensors.torch
     from safetensors.numpy import save_file
 
     base = new_base_directory()
     for path in FILES:
         (base / "models" / path).parent.mkdir(exist_ok=True)
         (base / "models" / path).symlink_to(DEMO_MODEL)
+    segmenters = base / "models" / "colorize_segmenters"
+    segmenters.mkdir()
+    for name in SEGMENTERS:
+        safetensors.torch.save_file(golden_weights(golden_keys("isnet")), str(segmenters / name))
     plain = dict.fromkeys(PLAIN_CHECKPOINT, np.zeros(1, np.float32))
     save_file(plain, str(base / "models" / "checkpoints" / OTHER_CHECKPOINT))
     settings = base / "user" / "default" / "comfy.settings.json"

@@ -22,7 +22,7 @@ def half_hidden(scene, colours, background, shown):
 @pytest.fixture(scope="module")
 def errors(pack, demo_folder):
     """{views: mean colour error (ΔE) of hair, skin, top and bottom} over held-out pairs."""
-    from comfy_path import DEMO
+    from comfy_path import EXAMPLES
     from evaluate import PARTS, VARIANTS, make_pair
     from measure import region_error, to_lab
     from pipeline import CHECKPOINT_NAME, Pipeline, to_image
@@ -33,7 +33,7 @@ def errors(pack, demo_folder):
         return pack.run(node, **inputs, **several)
 
     path = demo_folder / CHECKPOINT_NAME
-    shutil.copy(DEMO / path.name, path)
+    shutil.copy(EXAMPLES / path.name, path)
     pipeline = Pipeline(path, as_views)
     rows = {"upper": [], "lower": [], "both": []}
     for number in range(PAIRS):
