@@ -111,9 +111,10 @@ class Studio:
         """Double-click on the empty canvas, type a name and take the first that is found."""
         before = self.page.evaluate("app.graph.nodes.length")
         self.page.mouse.dblclick(*at)
-        self.page.wait_for_timeout(800)
+        self.page.wait_for_function("document.activeElement?.matches('input')")
         self.page.keyboard.type(name, delay=10)
-        self.page.wait_for_timeout(1500)
+        self.page.get_by_text(re.compile(rf"^\s*{name}\s*$")).first.wait_for()
+        self.page.wait_for_timeout(500)
         choice = self.page.get_by_role("option").filter(has_text=re.compile(rf"^\s*{name}\s*(Subgraph|$)")).first
         choice.click() if choice.count() else self.page.keyboard.press("Enter")
         self.page.wait_for_timeout(500)
