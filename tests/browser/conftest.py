@@ -1,7 +1,7 @@
 """ComfyUI's page in a real Chromium, on a real server with the demonstration model under the published file's name.
 
 Chromium is `CHROMIUM_PATH` or what is found under its usual names; without one these tests are skipped, and the end of
-pytest's output says so. Screenshots go to tests/artefacts/browser.
+pytest's output says so. Screenshots go to tests/artefacts/browser, a folder for each file of tests.
 
 While Playwright runs, this thread has a running event loop and `asyncio.run` refuses to work; so the fixtures here live
 as long as one test file, not as long as the session.
@@ -144,15 +144,16 @@ def server(
 
 
 @pytest.fixture(scope="module")
-def page(server: Any, chromium_path: str | None) -> Iterator[Any]:
-    """The page, open for all tests of a file; screenshots of an earlier run are thrown away."""
+def page(request: pytest.FixtureRequest, server: Any, chromium_path: str | None) -> Iterator[Any]:
+    """The page, open for all tests of a file; this file's screenshots of an earlier run are thrown away."""
     from playwright.sync_api import sync_playwright
 
-    shutil.rmtree(ARTEFACTS, ignore_errors=True)
+    artefacts = ARTEFACTS / request.path.stem.removeprefix("test_")
+    shutil.rmtree(artefacts, ignore_errors=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium_path, args=list(ARGUMENTS))
         try:
-            yield Studio(browser.new_page(viewport=VIEWPORT), server.url, ARTEFACTS)
+            yield Studio(browser.new_page(viewport=VIEWPORT), server.url, artefacts)
         finally:
             browser.close()
 
