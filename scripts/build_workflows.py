@@ -16,13 +16,14 @@ import mixing_workflows
 import tested_mixes
 from comfyui_server import Server, make_base_directory
 from workflow_page import ENCODING, NO_PICTURE, PICTURES, SAMPLING, TALL, Page
-from workflow_prompt import MUTED, to_prompt
+from workflow_prompt import MUTED, Prompt, set_inputs, to_prompt
 from workflow_sheet import PACK, Node
 
 ROOT = Path(__file__).resolve().parent.parent
 WORKFLOWS = ROOT / "workflows"
 SUBGRAPHS = ROOT / "subgraphs"
 FARM_WORKFLOW = ROOT / "farm" / "colorize_shot" / "workflow.json"
+FARM_REFERENCE = "reference.png"
 
 DRAWINGS_FOLDER, MASKS_FOLDER = "shot/drawings", "shot/masks"
 DEMO_SIDE = 128
@@ -294,6 +295,13 @@ def shot(object_info: dict[str, Any]) -> dict[str, Any]:
     return page.sheet.as_workflow()
 
 
+def farm_prompt(object_info: dict[str, Any]) -> Prompt:
+    """The shot in API format; its reference is the file that the job's folder of references has."""
+    prompt = to_prompt(shot(object_info), object_info)
+    set_inputs(prompt, "Reference", image=FARM_REFERENCE)
+    return prompt
+
+
 BUILDERS = {
     "try_it": try_it,
     "sketch_and_reference": sketch_and_reference,
@@ -328,7 +336,7 @@ def main() -> None:
         write(WORKFLOWS / f"{name}.json", build(object_info))
     for name, build in blueprints.BUILDERS.items():
         write(SUBGRAPHS / f"{name}.json", build(object_info), ascii_only=True)
-    write(FARM_WORKFLOW, to_prompt(shot(object_info), object_info))
+    write(FARM_WORKFLOW, farm_prompt(object_info))
     for name, build in tested_mixes.BUILDERS.items():
         write(tested_mixes.FOLDER / f"{name}.json", build(object_info))
 

@@ -126,6 +126,6 @@ def test_mistakes_are_told(server, prompt, workflow_scripts, comfyui_server, cha
 
 
 def test_the_farms_workflow_is_the_shot_in_api_format(object_info, workflow_scripts, same_prompt):
-    build, tools = workflow_scripts["build"], workflow_scripts["prompt"]
+    build = workflow_scripts["build"]
     given = json.loads(build.FARM_WORKFLOW.read_text(encoding="utf-8"))
-    same_prompt(given, json.loads(build.as_text(tools.to_prompt(build.shot(object_info), object_info))))
+    same_prompt(given, json.loads(build.as_text(build.farm_prompt(object_info))))
