@@ -26,7 +26,7 @@ Every name under `comfy.*`, and the files that use it: all lie in this folder. `
 ComfyUI's source, tries every call against the parameters there, and keeps this list true
 (`scripts/check_host_symbols.py --write`). The nodes themselves use `comfy_api.latest` alone.
 
-Looked up in ComfyUI 0.3.64, 0.3.75 and 0.33.0. All tests ran on 0.3.75 (page 1.32.9) and on 0.33.0 (pages 1.49.6 and
+Looked up in ComfyUI 0.3.64, 0.3.75 and 0.33.0. The tests run on 0.3.75 (page 1.32.9) and on 0.33.0 (pages 1.49.6 and
 1.58.1); the pack asks for 0.3.60 (`requires-comfyui`), whose extension points are those of 0.3.64.
 
 | name | used in |
