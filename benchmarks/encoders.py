@@ -38,7 +38,7 @@ def load(layout: str, folder: Path) -> tuple[Any, dict[str, tuple[float, float]]
     """
     path = folder / f"{layout}.safetensors"
     size = write_empty_checkpoint(layout, path)
-    tower = core("checkpoint").TOWER
+    tower = core("family.checkpoint").TOWER
     zero = torch.zeros(1)
     weights = {
         name.removeprefix(tower): zero.expand(shape)
@@ -48,11 +48,11 @@ def load(layout: str, folder: Path) -> tuple[Any, dict[str, tuple[float, float]]
     done: dict[str, Any] = {}
 
     def load_checkpoint() -> None:
-        done["checkpoint"] = core("host.checkpoint").load_checkpoint(str(path))
+        done["checkpoint"] = core("host.family.checkpoint").load_checkpoint(str(path))
 
     times = {"checkpoint": seconds(load_checkpoint)}
     path.unlink()
-    clip_vision = core("host.image_tower").load_image_tower(weights, "image tower")
+    clip_vision = core("host.carrier.image_tower").load_image_tower(weights, "image tower")
     loaded = done["checkpoint"]._replace(clip_vision=clip_vision)
     colorizer = loaded.colorizer
     for module in (
@@ -69,16 +69,16 @@ def load(layout: str, folder: Path) -> tuple[Any, dict[str, tuple[float, float]]
 
 def encoders_of(loaded: Any) -> dict[str, Encode]:
     """Return how each part of a loaded checkpoint encodes one picture."""
-    encode, pictures = core("host.encode"), torch.rand
+    latents, pictures = core("host.carrier.latents"), torch.rand
 
     def by_latent(encoder: Any) -> Encode:
         return lambda side: encoder.model(*latent_inputs(side, torch.device("cpu")))
 
     return {
-        "image tower": lambda side: core("host.image_tower").encode_tokens(
+        "image tower": lambda side: core("host.carrier.image_tower").encode_tokens(
             loaded.clip_vision, pictures(1, TOWER_SIDE, TOWER_SIDE, 3)
         ),
-        "VAE encoder": lambda side: encode.encode_with_vae(loaded.vae, pictures(1, side, side, 3)),
+        "VAE encoder": lambda side: latents.encode_with_vae(loaded.vae, pictures(1, side, side, 3)),
         "background encoder": by_latent(loaded.colorizer.background_encoder),
         "style encoder": by_latent(loaded.colorizer.style_encoder),
         "sketch encoder": lambda side: loaded.control_net.encoder.model(pictures(1, 3, side, side)),
@@ -87,18 +87,18 @@ def encoders_of(loaded: Any) -> dict[str, Encode]:
 
 def encoders_without_memory(layout: str) -> dict[str, Encode]:
     """Return the same networks on the meta device."""
-    parts, checkpoint = parts_without_memory(layout), core("checkpoint")
+    parts, checkpoint = parts_without_memory(layout), core("family.checkpoint")
     options = {"operations": comfy.ops.manual_cast, "device": META, "dtype": torch.float32}
-    tower_config = checkpoint.image_tower_config(parts.image_tower)
+    tower_config = core("carrier.tokens").image_tower_config(parts.image_tower)
     with META:
         vae = AutoencoderKL(**checkpoint.vae_config(parts.vae))
         tower = comfy.clip_model.CLIPVisionModelProjection(tower_config, torch.float32, "meta", comfy.ops.manual_cast)
-    sketch = core("sketch_encoder")
+    sketch = core("family.sketch_encoder")
     sketch_encoder = sketch.SketchEncoder(**sketch.sketch_encoder_sizes(parts.sketch_encoder), **options)
 
     def by_latent(weights: dict[str, torch.Tensor]) -> Encode:
         weights = checkpoint.squeeze_projections(weights)
-        encoder = core("host.latent_encoder").build_latent_encoder(weights, **options)
+        encoder = core("host.family.latent_encoder").build_latent_encoder(weights, **options)
         return lambda side: encoder(*latent_inputs(side, META))
 
     def encode_tokens(side: int) -> Any:

@@ -83,20 +83,24 @@ class Network:
     @classmethod
     def without_memory(cls, layout: str = "full", dtype: torch.dtype = torch.float32) -> "Network":
         """Build the layout of tests/golden/keys-<layout>.json on the meta device."""
-        checkpoint, unet, name = core("checkpoint"), core("host.unet"), f"keys-{layout}.json"
+        checkpoint, unet, name = core("family.checkpoint"), core("host.family.unet"), f"keys-{layout}.json"
         parts = parts_without_memory(layout)
         weights = checkpoint.squeeze_projections(parts.unet)
         config = unet.ColorizeSD2(unet.unet_config(weights, name), "v")
         config.set_inference_dtype(dtype, None)
         patcher = comfy.model_patcher.ModelPatcher(config.get_model(weights, "", device=META), META, META, size=1)
         path = {f"injection.warp_modules.{key}": tensor for key, tensor in parts.injection.items()}
-        lora = core("split_lora").rename_split_lora(parts.split_lora)
+        lora = core("sampling.split_lora").rename_split_lora(parts.split_lora)
         path |= {f"lora.{key}": tensor for key, tensor in lora.items()}
         style = {f"style_modules.{key}": tensor for key, tensor in parts.style.items()}
         options = {"operations": comfy.ops.manual_cast, "device": META, "dtype": dtype}
         colorizer = SimpleNamespace(
-            background_path=SimpleNamespace(model=core("host.colorizer").BackgroundPath(path, **options)),
-            style=SimpleNamespace(model=core("style").StyleModulation(**core("style").style_sizes(style), **options)),
+            background_path=SimpleNamespace(model=core("host.family.colorizer").BackgroundPath(path, **options)),
+            style=SimpleNamespace(
+                model=core("sampling.style_modulation").StyleModulation(
+                    **core("sampling.style_modulation").style_sizes(style), **options
+                )
+            ),
         )
         return cls(patcher, colorizer, META, dtype)
 
@@ -118,14 +122,20 @@ class Network:
 
     def patched(self, case: Case) -> Step:
         """Return a step of a run with the patch."""
-        patching, runs, settings = core("host.model_patch"), core("host.sampling_run"), core("settings").Settings()
+        patching, runs, settings = (
+            core("host.sampling.model_patch"),
+            core("host.sampling.sampling_run"),
+            core("sampling.settings").Settings(),
+        )
         carrier, latent = self.carrier(case), case.size // 8
         edges = torch.linspace(0, latent * (1 - case.background), case.characters + 1).round().int().tolist()
         masks = torch.zeros(case.characters, 1, latent, latent)
         for mask, top, bottom in zip(masks, edges, edges[1:], strict=False):
             mask[:, top:bottom] = 1
-        regions = [core("carrier").Region(carrier.tokens, mask) for mask in masks]
-        patch = patching.ColorizePatch(carrier, self.colorizer, regions, settings, [])
+        regions = [core("carrier.carrier").Region(carrier.tokens, mask) for mask in masks]
+        patch = patching.ColorizePatch(
+            carrier, self.colorizer.background_path, self.colorizer.style, regions, settings, []
+        )
         patched = self.patcher.clone()
         patch.install(patched)
         run = runs.SamplingRun(patch.masks, settings.threshold)
@@ -147,7 +157,7 @@ class Network:
         skips = [block.norm1.weight.shape[0] for block in self.colorizer.background_path.model.injection.warp_modules]
         styles = [block[0].weight.shape[0] for block in self.colorizer.style.model.style_modules]
         positions = [sides[level] ** 2 for level in SKIP_LEVELS]
-        return core("carrier").Carrier(
+        return core("carrier.carrier").Carrier(
             tokens=made_up(1, TOKENS, TOKEN_WIDTH),
             class_token=made_up(1, 1, TOKEN_WIDTH),
             background_features=tuple(
@@ -160,7 +170,7 @@ class Network:
 def parts_without_memory(layout: str) -> Any:
     """Return the parts of a checkpoint of tests/golden/keys-<layout>.json as tensors without memory."""
     tensors = {name: torch.empty(shape, device=META) for name, shape in layout_shapes(layout).items()}
-    return core("checkpoint").split_parts(tensors, f"keys-{layout}.json")
+    return core("family.checkpoint").split_parts(tensors, f"keys-{layout}.json")
 
 
 def layout_shapes(layout: str) -> dict[str, list[int]]:
@@ -175,7 +185,7 @@ def write_empty_checkpoint(layout: str, path: Path) -> int:
     """
     header, offset = {}, 0
     for name, shape in layout_shapes(layout).items():
-        if name.startswith(core("checkpoint").TOWER):
+        if name.startswith(core("family.checkpoint").TOWER):
             continue
         dtype, width = ("F16", 2) if name.startswith("first_stage_model.") else ("F32", 4)
         end = offset + width * math.prod(shape)

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 import comfy.ops
 import torch
 import torch.nn.functional as F
-from colorizediffusion.colorize_core.host.latent_encoder import LatentEncoder
-from colorizediffusion.colorize_core.injection import InjectionBlocks
-from colorizediffusion.colorize_core.latent_heads import build_heads
-from colorizediffusion.colorize_core.masks import resize_mask
-from colorizediffusion.colorize_core.sketch_encoder import SketchEncoder, deepest_first
-from colorizediffusion.colorize_core.split_lora import SplitLora
-from colorizediffusion.colorize_core.style import StyleModulation, modulate
+from colorizediffusion.colorize_core.family.latent_heads import build_heads
+from colorizediffusion.colorize_core.family.sketch_encoder import HINT_BLOCKS, SketchEncoder
+from colorizediffusion.colorize_core.host.family.latent_encoder import LatentEncoder
+from colorizediffusion.colorize_core.prepare.masks import resize_mask
+from colorizediffusion.colorize_core.sampling.background_injection import InjectionBlocks
+from colorizediffusion.colorize_core.sampling.hints import deepest_first
+from colorizediffusion.colorize_core.sampling.split_lora import SplitLora
+from colorizediffusion.colorize_core.sampling.style_modulation import StyleModulation, modulate
 from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
 from comfy.ldm.modules.diffusionmodules.util import timestep_embedding
 from torch import Tensor, nn
@@ -143,7 +144,7 @@ class DemoModel(nn.Module):
         modulations = self._modulations(given, embedding) if given.style is not None else None
         h, skips, injected = x, [], []
         for number, (block, hint) in enumerate(
-            zip(self.unet.input_blocks, deepest_first(given.hints)[::-1], strict=True)
+            zip(self.unet.input_blocks, deepest_first(given.hints, HINT_BLOCKS)[::-1], strict=True)
         ):
             options["block"] = ("input", number)
             h = block(h, embedding, given.context, options)
@@ -228,8 +229,8 @@ class Regions:
 class SplitAttention:
     """Split cross-attention for training: one dense attention with a bias, so that shapes never change.
 
-    It gives what `colorize_core.split_attention` gives by gathering; plain rows see the same tokens twice, which
-    changes nothing.
+    It gives what `colorize_core.sampling.split_attention` gives by gathering; plain rows see the same tokens twice,
+    which changes nothing.
     """
 
     def __init__(self, model: DemoModel, given: Conditions, regions: Regions) -> None:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 import torch.nn.functional as F
-from colorizediffusion.colorize_core.size_embedding import size_embedding
-from colorizediffusion.colorize_core.tokens import normalise_for_clip
+from colorizediffusion.colorize_core.carrier.tokens import normalise_for_clip
+from colorizediffusion.colorize_core.family.size_embedding import size_embedding
 from torch import Tensor, nn
 
 from backgrounds import KINDS

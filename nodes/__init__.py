@@ -2,22 +2,22 @@
 
 from comfy_api.latest import ComfyExtension, io
 
-from .apply import ColorizeApply, ColorizeBlockStrengths
-from .carriers import ColorizeLoadCarrier, ColorizeSaveCarrier
-from .checkpoint import ColorizeCheckpointLoader
-from .encode import ColorizeEncodeBackground, ColorizeEncodeReference, ColorizeEncodeStyle
-from .examples import ColorizeExamplePicture
-from .frames import ColorizeLoadFrames
-from .inject import ColorizeAttentionInjection
-from .lines import ColorizeExtractLines, ColorizeLineExtractorLoader
-from .masks import ColorizeBleach, ColorizeMergeMasks
-from .preview import ColorizePreviewRegions
-from .regions import ColorizeAddRegion
-from .sample import ColorizeGuider
-from .segment import ColorizeSegmentCharacter, ColorizeSegmenterLoader
-from .sequence import ColorizeSampleSequence
-from .sketch import ColorizeCropToBox, ColorizePrepareSketch
-from .text import ColorizeManipulateTokens
+from .carrier.carriers import ColorizeLoadCarrier, ColorizeSaveCarrier
+from .carrier.encode import ColorizeEncodeBackground, ColorizeEncodeReference, ColorizeEncodeStyle
+from .carrier.regions import ColorizeAddRegion
+from .carrier.text import ColorizeManipulateTokens
+from .family.checkpoint import ColorizeCheckpointLoader
+from .prepare.examples import ColorizeExamplePicture
+from .prepare.lines import ColorizeExtractLines, ColorizeLineExtractorLoader
+from .prepare.masks import ColorizeBleach, ColorizeMergeMasks
+from .prepare.preview import ColorizePreviewRegions
+from .prepare.segment import ColorizeSegmentCharacter, ColorizeSegmenterLoader
+from .prepare.sketch import ColorizeCropToBox, ColorizePrepareSketch
+from .sampling.apply import ColorizeApply, ColorizeBlockStrengths
+from .sampling.inject import ColorizeAttentionInjection
+from .sampling.sample import ColorizeGuider
+from .shot.frames import ColorizeLoadFrames
+from .shot.sequence import ColorizeSampleSequence
 
 NODES: list[type[io.ComfyNode]] = [
     ColorizeCheckpointLoader,

@@ -6,7 +6,7 @@ from workflow_models import PUBLISHED
 from workflow_sheet import Group, Node, Sheet, Socket
 
 CHECKPOINT = "v2-full.safetensors"
-#: The loader's last choice, `colorize_core.host.examples.MODEL_CHOICE`.
+#: The loader's last choice, `colorize_core.host.prepare.examples.MODEL_CHOICE`.
 DEMONSTRATION = "demonstration model, 128x128 (comes with the pack)"
 TOWER = "CLIP-ViT-H-14-laion2B-s32B-b79K.safetensors"
 #: What Load Image holds until a picture is chosen: the page takes a name that it does not find for an error.

@@ -11,8 +11,8 @@ import comfy.utils
 import torch
 from torch import Tensor, nn
 
-from ..checkpoint import check_complete, named_tensors
 from ..errors import ColorizeError
+from ..weights import check_complete, named_tensors
 
 #: (state_dict, operations, device, dtype) -> a module with uninitialised weights.
 Build = Callable[..., nn.Module]

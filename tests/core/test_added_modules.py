@@ -2,11 +2,15 @@
 
 import pytest
 import torch
-from colorizediffusion.colorize_core.injection import BackgroundInjection, InjectionBlocks, injection_sizes
-from colorizediffusion.colorize_core.latent_heads import build_heads
-from colorizediffusion.colorize_core.split_lora import SplitLora, rename_split_lora
-from colorizediffusion.colorize_core.style import StyleModulation, modulate, style_sizes
-from colorizediffusion.colorize_core.tokens import CLIP_MEAN, CLIP_STD, normalise_for_clip
+from colorizediffusion.colorize_core.carrier.tokens import CLIP_MEAN, CLIP_STD, normalise_for_clip
+from colorizediffusion.colorize_core.family.latent_heads import build_heads
+from colorizediffusion.colorize_core.sampling.background_injection import (
+    BackgroundInjection,
+    InjectionBlocks,
+    injection_sizes,
+)
+from colorizediffusion.colorize_core.sampling.split_lora import SplitLora, rename_split_lora
+from colorizediffusion.colorize_core.sampling.style_modulation import StyleModulation, modulate, style_sizes
 
 
 @pytest.fixture(autouse=True)

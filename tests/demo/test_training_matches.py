@@ -39,7 +39,7 @@ def pairs():
 
 def predicted(torch, trained, pairs, features, noise):
     """The denoised latents that the trainer's model predicts at the first of 1000 steps."""
-    from colorizediffusion.colorize_core.masks import resize_mask
+    from colorizediffusion.colorize_core.prepare.masks import resize_mask
 
     from autoencoder import encode
     from model import Conditions

@@ -212,7 +212,7 @@ def test_a_carrier_in_place_of_references_and_masks(job, pack, base, shot, tiny_
     *_, clip_vision = pack.run("ColorizeCheckpointLoader", ckpt_name=tiny_checkpoint.name)
     (carrier,) = pack.run("ColorizeEncodeReference", clip_vision=clip_vision, image=clip_vision_input())
     file = tmp_path / "hero.carrier.safetensors"
-    pack.module("colorize_core.carrier_file").write_carrier(carrier, file)
+    pack.module("colorize_core.carrier.carrier_file").write_carrier(carrier, file)
     parameters = {"Carrier": file, "ReferencesFolder": "", "MasksFolder": "", "Frames": "11-12"}
     assert sorted(job(tmp_path / "out", 8, **parameters).finish().written) == [11, 12]
     assert list(pictures(tmp_path / "out")) == NAMES[10:]

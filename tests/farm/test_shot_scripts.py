@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from colorizediffusion.colorize_core.frame_numbers import POSITIONS, SUFFIXES, frame_number
+from colorizediffusion.colorize_core.shot.frame_numbers import POSITIONS, SUFFIXES, frame_number
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PIXEL = bytes.fromhex(

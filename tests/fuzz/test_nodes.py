@@ -47,7 +47,7 @@ def files(workshop, foreign, pack):
         width=64,
         height=64,
     )
-    with workshop.files(carriers, module("colorize_core.carrier_file").write_carrier):
+    with workshop.files(carriers, module("colorize_core.carrier.carrier_file").write_carrier):
         yield
 
 

@@ -89,7 +89,7 @@ class Workshop:
         return made
 
     def make_letterbox(self, letterbox: Any) -> Any:
-        fit_box = self.pack.module("colorize_core.letterbox").fit_box
+        fit_box = self.pack.module("colorize_core.prepare.letterbox").fit_box
         return fit_box(*letterbox.drawing, *letterbox.canvas)
 
     def make_references(self, references: Any) -> Any:
@@ -154,7 +154,7 @@ class Workshop:
         if name == "fewer patches" and name not in self.others:
             key = "cond_stage_model.visual.model.positional_embedding"
             tensors = {**self.tensors, key: self.tensors[key][:10]}
-            load = self.pack.module("colorize_core.host.checkpoint").load_tensors
+            load = self.pack.module("colorize_core.host.family.checkpoint").load_tensors
             self.others[name] = load(tensors, "fewer-patches-v2.safetensors")
         return self.others[name]
 

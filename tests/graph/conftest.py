@@ -155,7 +155,7 @@ def studio(host: SimpleNamespace, pack: Any, tiny_checkpoint: Any) -> Studio:
 def foreign(pack: Any, tiny_tensors: dict[str, Any]) -> Any:
     """What another file of the same sizes gives."""
     tensors = {k: v * 0.5 if k.startswith(("bg_encoder.", "model.")) else v for k, v in tiny_tensors.items()}
-    return pack.module("colorize_core.host.checkpoint").load_tensors(tensors, "other-v2.safetensors")
+    return pack.module("colorize_core.host.family.checkpoint").load_tensors(tensors, "other-v2.safetensors")
 
 
 @pytest.fixture(scope="session")
@@ -171,7 +171,7 @@ def narrow(pack: Any, tiny_tensors: dict[str, Any]) -> Any:
 
     tensors = {name: cut(name, tensor) for name, tensor in tiny_tensors.items()}
     tensors["cond_stage_model.visual.model.proj"] = tiny_tensors["cond_stage_model.visual.model.proj"][:, :768]
-    return pack.module("colorize_core.host.checkpoint").load_tensors(tensors, "narrow-v2.safetensors")
+    return pack.module("colorize_core.host.family.checkpoint").load_tensors(tensors, "narrow-v2.safetensors")
 
 
 @pytest.fixture(scope="session")

@@ -100,7 +100,7 @@ def test_any_shape_is_either_encoded_or_named(host, pack, encode, plain, shape, 
 @pytest.mark.parametrize("where", ["cond_stage_model.visual.model.proj", "bg_encoder.zero_layers.3.bias"])
 def test_encoders_that_make_no_numbers_are_named(pack, studio, tiny_tensors, encode, where):
     tensors = {**tiny_tensors, where: tiny_tensors[where] * float("nan")}
-    broken = pack.module("colorize_core.host.checkpoint").load_tensors(tensors, "nan-v2.safetensors")
+    broken = pack.module("colorize_core.host.family.checkpoint").load_tensors(tensors, "nan-v2.safetensors")
     name = "clip_vision" if where.startswith("cond") else "colorizer"
     with pytest.raises(pack.Error, match=f"`{name}` makes NaN or infinite values.*--fp32-"):
         (carrier,) = encode("Reference", studio.picture(), clip_vision=broken.clip_vision)

@@ -28,7 +28,7 @@ def test_all_of_the_second_model_is_the_second_model(studio, pack, colour, secon
     """The colorizer's own parts stay those of the first: only the UNet is merged."""
     import comfy.model_patcher  # noqa: F401
 
-    host = pack.module("colorize_core.host.unet")
+    host = pack.module("colorize_core.host.family.unet")
     unmarked = second[0].clone()
     unmarked.attachments.pop(host.CHECKPOINT_ATTACHMENT)
     assert studio.difference(colour(before=merge(pack, second, 0.0)), colour(before=lambda _: unmarked)) < SAME
@@ -48,7 +48,7 @@ def test_a_model_of_the_second_checkpoint_is_refused(studio, pack, colour, secon
 
 
 def test_a_model_without_a_fingerprint_is_taken(studio, pack, colour, plain):
-    name = pack.module("colorize_core.host.unet").CHECKPOINT_ATTACHMENT
+    name = pack.module("colorize_core.host.family.unet").CHECKPOINT_ATTACHMENT
 
     def unmarked(model):
         model = model.clone()
@@ -83,7 +83,7 @@ def rebuild(pack, host, tensors, prefix=""):
     """
     import comfy.model_patcher
 
-    unet = pack.module("colorize_core.host.unet")
+    unet = pack.module("colorize_core.host.family.unet")
     weights = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
     weights.pop("v_pred", None)
     config = unet.ColorizeSD2(unet.unet_config(weights, "saved.safetensors"), "v")
@@ -130,7 +130,7 @@ def test_at_the_published_size_the_saved_unet_is_known_to_comfyui(host, pack, go
     import comfy.model_detection
     import comfy.supported_models
 
-    checkpoint = pack.module("colorize_core.checkpoint")
+    checkpoint = pack.module("colorize_core.family.checkpoint")
     tensors = {name: host.torch.empty(shape, device="meta") for name, shape in golden_keys("full").items()}
     parts = checkpoint.split_parts(tensors, "v2-full.safetensors")
     prefix = "model.diffusion_model."

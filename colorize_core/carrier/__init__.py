@@ -1,0 +1,1 @@
+"""What has been encoded of the references, and its file."""

@@ -1,0 +1,1 @@
+"""Encoding pictures with ComfyUI's image towers and VAEs; carriers in its folders."""

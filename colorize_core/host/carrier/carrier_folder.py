@@ -1,0 +1,124 @@
+"""Carrier files in ComfyUI's input and output folders, and where links of their owner lead from there."""
+
+import os
+import re
+import time
+from pathlib import Path
+
+import folder_paths
+
+from ...carrier.carrier import Carrier
+from ...carrier.carrier_file import SUFFIX, read_carrier, write_carrier
+from ...errors import ColorizeError, told
+from ..contained import contained, folders_below, leading_out, refused_link, root_of
+
+#: Subfolder of input and output that is searched through for carrier files.
+SUBFOLDER = "carriers"
+OUTPUT_MARK = " [output]"
+#: What ComfyUI's server fills in -> the same as the page's %date:…% writes it.
+PARTS = {"year": "yyyy", "month": "MM", "day": "dd", "hour": "hh", "minute": "mm", "second": "ss"}
+
+
+def carrier_choices() -> list[str]:
+    """List the carrier files of the input folder, then those of the output folder with ComfyUI's mark `[output]`.
+
+    Searched are the folders themselves and everything under `carriers`, but not all of an output folder, which may
+    hold a hundred thousand pictures.
+    """
+    found = []
+    for kind, mark in (("input", ""), ("output", OUTPUT_MARK)):
+        root = root_of(kind)
+        files = list(root.glob(f"*{SUFFIX}"))
+        files += [folder / name for folder, names in folders_below(kind, SUBFOLDER) for name in names]
+        files = [file for file in files if file.name.endswith(SUFFIX) and not file.name.startswith(".")]
+        found += sorted(file.relative_to(root).as_posix() + mark for file in files if not leading_out(file, kind))
+    return found
+
+
+def carrier_path(name: str) -> Path:
+    """Find the file that an entry of `carrier_choices` stands for.
+
+    Args:
+        name: path below the input folder, or below the output folder with ` [output]` behind it.
+
+    Raises:
+        ColorizeError: there is no such file, or it does not lie in one of the two folders.
+    """
+    inner, folder = folder_paths.annotated_filepath(name)
+    kinds = {None: "input"} | {folder_paths.get_directory_by_type(kind): kind for kind in ("input", "output")}
+    kind = kinds.get(folder)
+    path = contained(inner, root_of(kind)) if kind else None
+    if kind is None or path is None:
+        raise ColorizeError(
+            f"`file` is {told(name)}, which does not lie in ComfyUI's input or output folder. Move the carrier file "
+            f"into one of them, best into {SUBFOLDER}, and choose it in Load Carrier."
+        )
+    link = leading_out(path, kind)
+    if link is not None:
+        raise ColorizeError(f"`file` is {told(name)}; {refused_link(link, kind)}")
+    if not path.name.endswith(SUFFIX) or not os.path.isfile(path):
+        raise ColorizeError(
+            f"`file` is {told(name)}, but there is no such carrier file. Expected a file ending with {SUFFIX} in "
+            f"ComfyUI's input folder, or in its output folder with “{OUTPUT_MARK.strip()}” behind the name."
+        )
+    return path
+
+
+def load_carrier(name: str) -> Carrier:
+    """Load one of `carrier_choices`."""
+    return read_carrier(carrier_path(name))
+
+
+def save_carrier(carrier: Carrier, prefix: str) -> dict[str, str]:
+    """Save a carrier in the output folder under the next free number.
+
+    Args:
+        prefix: path below the output folder; `filled_in` says what may stand in it. A backslash parts folders on every
+            system.
+
+    Returns:
+        Where it lies, as ComfyUI tells of saved files: filename, subfolder, type.
+    """
+    output = root_of("output")
+    path = contained(filled_in(prefix, time.localtime()), output)
+    if path is None or path == output:
+        raise ColorizeError(
+            f"`filename_prefix` is {told(prefix)}; expected a path below ComfyUI's output folder, such as "
+            f"{SUBFOLDER}/hero, without “..” and not absolute."
+        )
+    link = leading_out(path.parent, "output")
+    if link is not None:
+        raise ColorizeError(f"`filename_prefix` is {told(prefix)}; {refused_link(link, 'output')}")
+    try:
+        below = path.relative_to(output).as_posix()
+        full, name, counter, subfolder, _ = folder_paths.get_save_image_path(below, str(output))
+        file = f"{name}_{counter:05}_{SUFFIX}"
+        write_carrier(carrier, Path(full) / file)
+    except OSError as error:
+        raise ColorizeError(
+            f"`filename_prefix` is {told(prefix)}, but no carrier can be saved there ({error.strerror}). Choose a "
+            "shorter or another name in Save Carrier, or make room on the disk."
+        ) from error
+    return {"filename": file, "subfolder": subfolder, "type": "output"}
+
+
+def filled_in(prefix: str, now: time.struct_time) -> str:
+    """Fill in the time, as ComfyUI's page and server together do for Save Image.
+
+    Example:
+        >>> filled_in("%date:yyyy-MM-dd%/hero_%hour%", time.strptime("2026-03-07 09", "%Y-%m-%d %H"))
+        '2026-03-07/hero_09'
+    """
+
+    def told_of(match: re.Match[str]) -> str:
+        written = match["format"] if match["format"] is not None else PARTS[match["part"]]
+        return re.sub(r"yyy?y?|([dMhms])\1?", lambda piece: _time(piece[0], now), written)
+
+    return re.sub(rf"%(?:date:(?P<format>[^%]+)|(?P<part>{'|'.join(PARTS)}))%", told_of, prefix)
+
+
+def _time(piece: str, now: time.struct_time) -> str:
+    if piece.startswith("y"):
+        return {"yyyy": str(now.tm_year), "yy": f"{now.tm_year:02}"[-2:]}.get(piece, piece)
+    values = {"d": now.tm_mday, "M": now.tm_mon, "h": now.tm_hour, "m": now.tm_min, "s": now.tm_sec}
+    return str(values[piece[0]]).zfill(len(piece))

@@ -1,0 +1,1 @@
+"""From a checkpoint to what the graph is wired with, for each version."""

@@ -1,0 +1,77 @@
+"""The MODEL: ComfyUI's stock Stable Diffusion 2.x UNet with the checkpoint's weights."""
+
+import comfy.model_base
+import comfy.model_detection
+import comfy.model_management
+import comfy.model_patcher
+import comfy.ops
+import comfy.supported_models
+import torch
+from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
+from torch import Tensor
+
+from ...family.checkpoint import squeeze_projections
+from ...weights import check_complete
+from ..loading import cancellable, dtypes_for, patcher_for, reading_sizes, takes_weights_as_they_are
+
+#: Where a MODEL says which checkpoint it came from.
+CHECKPOINT_ATTACHMENT = "colorize_checkpoint"
+
+_MODEL_TYPES = {"v": comfy.model_base.ModelType.V_PREDICTION, "eps": comfy.model_base.ModelType.EPS}
+
+
+class ColorizeSD2(comfy.supported_models.SD20):
+    """Stable Diffusion 2.x of any width, whose prediction type is told instead of guessed from the weights."""
+
+    def __init__(self, unet_config: dict, prediction: str):
+        super().__init__(unet_config)
+        self.prediction = prediction
+
+    def model_type(self, state_dict, prefix=""):
+        """Return the prediction type that ComfyUI builds the sampling with."""
+        return _MODEL_TYPES[self.prediction]
+
+
+def unet_config(state_dict: dict[str, Tensor], file_name: str) -> dict:
+    """Derive the UNet's sizes from its weights (keys without prefix, projections squeezed)."""
+    with reading_sizes("the UNet", file_name):
+        return comfy.model_detection.detect_unet_config(state_dict, "")
+
+
+def layout(config: ColorizeSD2, file_name: str) -> dict[str, Tensor]:
+    """Return the weights of the UNet of these sizes without their memory: a file may tell of any."""
+    with reading_sizes("the UNet", file_name):
+        operations = comfy.ops.disable_weight_init
+        return UNetModel(**config.unet_config, device=torch.device("meta"), operations=operations).state_dict()
+
+
+def load_unet(
+    state_dict: dict[str, Tensor], prediction: str, file_name: str, checkpoint: str
+) -> comfy.model_patcher.ModelPatcher:
+    """Build ComfyUI's UNet and fill it.
+
+    Args:
+        state_dict: the UNet's weights without prefix, projections as in the file.
+        prediction: "v" or "eps".
+        checkpoint: the fingerprint that the MODEL carries, so that a foreign colorizer is noticed.
+
+    Returns:
+        A stock MODEL.
+    """
+    state_dict = squeeze_projections(state_dict)
+    config = ColorizeSD2(unet_config(state_dict, file_name), prediction)
+    check_complete("the UNet", file_name, layout(config, file_name), state_dict)
+    storage, compute = dtypes_for(state_dict)
+    config.set_inference_dtype(storage, None if compute == storage else compute)
+    model = config.get_model(state_dict, "").to(comfy.model_management.unet_offload_device())
+    patcher = patcher_for(model)
+    options = {"assign": True} if takes_weights_as_they_are(patcher) else {}
+    with cancellable(model.diffusion_model):
+        model.load_model_weights(dict(state_dict), "", **options)
+    patcher.set_attachments(CHECKPOINT_ATTACHMENT, checkpoint)
+    return patcher
+
+
+def checkpoint_of(model: comfy.model_patcher.ModelPatcher) -> str | None:
+    """Return the fingerprint of the checkpoint that a MODEL came from, None where it is not known."""
+    return model.get_attachment(CHECKPOINT_ATTACHMENT)

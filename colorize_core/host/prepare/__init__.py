@@ -1,0 +1,1 @@
+"""Preparing pictures in ComfyUI: frame by frame, and with networks."""

@@ -1,0 +1,221 @@
+"""Attention injection: every self-attention also looks at what the reference itself gives at the same noise level.
+
+Each step first denoises the reference, its lines drawn from itself, and keeps the inputs of every self-attention. The
+real call then attends to its own tokens and to the kept ones.
+
+Source: spec section 7, attention injection.
+"""
+
+import math
+from dataclasses import dataclass, field
+
+import comfy.model_patcher
+import comfy.patcher_extension
+import comfy.sd
+import torch
+from torch import Tensor
+
+from ...carrier.carrier import fit_rows
+from ...errors import ColorizeError
+from ...prepare.pictures import as_rgb
+from ...prepare.regions import check_pictures_fit
+from ...sampling.hints import deepest_first
+from ...sampling.settings import CROSS_ATTENTIONS
+from ..carrier.latents import encode_with_vae, resize_to_output
+from .attention import attend
+from .patch_hooks import Hook, acts_at, ours_last, remove_hooks, replace_attention
+from .row_indices import RowIndices
+from .sampling_run import Crop, live_conditionings
+from .sketch_control import SketchControl
+from .unet_call import live_rows, rows_of
+
+#: Key of our hooks, and where a run and a call keep their state in transformer options.
+KEY, RUN, CALL = "colorize_injection", "colorize_injection_run", "colorize_injection_call"
+#: Where an attention keeps how many of its keys are its own.
+OWN = "colorize_injection_own"
+
+#: Each transformer of the UNet has one self-attention beside its cross-attention.
+SELF_ATTENTIONS = CROSS_ATTENTIONS
+
+
+@dataclass
+class InjectionRun:
+    """Constants of a run: conditioning id -> whether its context is not all zeros, and a control of its own.
+
+    Attributes:
+        pictures: by device and pictures of a call, the reference's latents and noise.
+        rows: indices of rows on the device.
+    """
+
+    live: dict[object, bool]
+    control: SketchControl
+    pictures: dict[tuple, tuple[Tensor, Tensor]] = field(default_factory=dict)
+    rows: RowIndices = field(default_factory=RowIndices)
+
+
+@dataclass
+class InjectionCall:
+    """One call of the UNet: kept self-attention inputs by block, and the rows that are reference-free.
+
+    Attributes:
+        blocks: those whose attention no other patch replaces; only they look at the reference.
+    """
+
+    run: InjectionRun
+    free_rows: list[int]
+    blocks: frozenset[tuple[str, int]]
+    storing: bool = True
+    kept: dict[tuple[str, int], Tensor] = field(default_factory=dict)
+
+
+class AttentionInjection:
+    """The patch of Attention Injection; holds no state of any run.
+
+    Args:
+        latent: [R, 4, h, w], the reference's latent in the model's scale. noise: [1, 4, h, w].
+        control: the sketch encoder with the inverted reference as its line map, its strength the sketch fidelity.
+        fidelity: f in [0, 1]; how far the reference-free rows leave the reference's tokens out.
+        start_sigma: injection acts at this sigma and below; infinite where it acts from the beginning.
+    """
+
+    def __init__(self, latent: Tensor, noise: Tensor, control: SketchControl, fidelity: float, start_sigma: float):
+        self.latent = latent
+        self.noise = noise
+        self.control = control
+        self.fidelity = fidelity
+        self.start_sigma = start_sigma
+
+    def install(self, model: comfy.model_patcher.ModelPatcher) -> None:
+        """Register with a MODEL, which must be a clone, in place of any earlier installation."""
+        remove_hooks(model.model_options["transformer_options"], KEY)
+        model.set_model_attn1_patch(Hook(KEY, self.before_attention, self.control.get_models()))
+        for block in SELF_ATTENTIONS:
+            replace_attention(model, KEY, "attn1", block, self.attention)
+        kinds = comfy.patcher_extension.WrappersMP
+        for kind, wrapper in ((kinds.SAMPLER_SAMPLE, self.around_run), (kinds.DIFFUSION_MODEL, self.around_unet)):
+            comfy.patcher_extension.add_wrapper_with_key(
+                kind, KEY, Hook(KEY, wrapper), model.model_options, is_model_options=True
+            )
+
+    @torch.compiler.disable(recursive=False)
+    def around_run(self, executor, guider, sigmas, extra_args, *args, **kwargs):
+        """Keep the run's constants for as long as it lasts."""
+        shape = next((arg.shape for arg in args if isinstance(arg, Tensor)), None)  # callback, noise, …
+        if shape is not None:
+            check_pictures_fit("injected references", [len(self.latent)], shape[0])
+        run = InjectionRun(live_conditionings(guider), self.control.copy())
+        options = extra_args["model_options"]["transformer_options"]
+        options[RUN] = run
+        try:
+            return executor(guider, sigmas, extra_args, *args, **kwargs)
+        finally:
+            run.control.cleanup()
+            options.pop(RUN, None)
+
+    @torch.compiler.disable(recursive=False)
+    def around_unet(self, executor, x, timesteps, context, y, control, transformer_options, **kwargs):
+        """Call the UNet on the reference, then on x with the reference's tokens at hand."""
+        sigmas = transformer_options.get("sigmas")
+        # The device is asked for the step's sigma only where the start point is not the beginning.
+        if sigmas is None or (math.isfinite(self.start_sigma) and float(sigmas[0]) > self.start_sigma):
+            return executor(x, timesteps, context, y, control, transformer_options, **kwargs)
+        run = transformer_options.get(RUN) or InjectionRun({}, self.control.copy())
+        rows = rows_of(x, transformer_options)
+        live = set(live_rows(run.live, transformer_options, rows))
+        free = [row for row in range(len(x)) if row not in live]
+        hooks = {block: acts_at(transformer_options, KEY, "attn1", block) for block in SELF_ATTENTIONS}
+        alone = frozenset(block for block, hook in hooks.items() if hook is not None and hook.alone)
+        call = InjectionCall(run, free, alone)
+        transformer_options = ours_last(transformer_options, KEY, "attn1_patch") | {CALL: call}
+        noisy = self.noised(run, x, sigmas, tuple(rows.of(len(self.latent), "references of Attention Injection")))
+        lines = self.lines(run.control, noisy)
+        executor(noisy, timesteps, context, y, lines, transformer_options, **kwargs)
+        call.storing = False
+        return executor(x, timesteps, context, y, control, transformer_options, **kwargs)
+
+    def noised(self, run: InjectionRun, x: Tensor, sigmas: Tensor, pictures: tuple[int, ...]) -> Tensor:
+        """Noise the reference to the level of x, in the scale that the UNet takes: (z + σ·n) / √(σ² + 1)."""
+        key = (x.device, pictures)
+        if key not in run.pictures:
+            latent = self.latent if len(self.latent) == 1 else self.latent[list(pictures)]
+            run.pictures[key] = (latent.to(x.device, torch.float32), self.noise.to(x.device, torch.float32))
+        latent, noise = run.pictures[key]
+        sigma = sigmas[:1].float().view(1, 1, 1, 1)
+        noisy = (latent + sigma * noise) / (sigma**2 + 1).sqrt()
+        return fit_rows(noisy.to(x.dtype), len(x))
+
+    def lines(self, control: SketchControl, noisy: Tensor) -> dict[str, list]:
+        """Return the control of the reference's own lines, for one call."""
+        height, width = noisy.shape[-2:]
+        drawn = control.hints_for(Crop.whole(height, width), noisy.device)
+        hints = [(control.strength * hint).to(noisy.dtype) for hint in drawn]
+        return {"input": deepest_first(hints, control.hint_blocks), "middle": [], "output": []}
+
+    @torch.compiler.disable
+    def before_attention(self, x: Tensor, context: Tensor, value: Tensor, extra_options: dict):
+        """Keep the normed input of a self-attention, or put the kept one beside its own: [B, T (+ S), C]."""
+        call: InjectionCall | None = extra_options.get(CALL)
+        block = extra_options["block"]
+        # Queries cut into tiles (HyperTile) have rows of their own, which the reference's tokens do not fit.
+        if call is None or block not in call.blocks or len(x) != len(context):
+            return x, context, value
+        if call.storing:
+            call.kept[block] = context
+            return x, context, value
+        kept = call.kept.pop(block, None)
+        if kept is None:
+            return x, context, value
+        extra_options[OWN] = context.shape[1]
+        return x, torch.cat([context, kept], dim=1), torch.cat([value, kept], dim=1)
+
+    def attention(self, q: Tensor, k: Tensor, v: Tensor, extra_options: dict) -> Tensor:
+        """Attend; reference-free rows mix in the result without the kept tokens: f·out_c + (1 - f)·out_u."""
+        call: InjectionCall | None = extra_options.get(CALL)
+        own = extra_options.get(OWN)
+        if call is None or own is None or not call.free_rows or not self.fidelity:
+            return attend(q, k, v, extra_options)
+        rows = call.run.rows.index(call.free_rows, q.device)
+        without = attend(q[rows], k[rows, :own], v[rows, :own], extra_options)
+        if self.fidelity == 1.0 and len(call.free_rows) == len(q):
+            return without
+        out = attend(q, k, v, extra_options)
+        out[rows] = torch.lerp(out[rows], without, self.fidelity)
+        return out
+
+
+def inject_reference(
+    model: comfy.model_patcher.ModelPatcher,
+    control_net: SketchControl,
+    vae: comfy.sd.VAE,
+    image: Tensor,
+    width: int,
+    height: int,
+    fidelity: float = 0.5,
+    sketch_fidelity: float = 0.0,
+    start_percent: float = 0.0,
+    seed: int = 0,
+    transparency: Tensor | None = None,
+) -> comfy.model_patcher.ModelPatcher:
+    """Patch a clone of the MODEL.
+
+    Args:
+        control_net: the sketch encoder, which takes the inverted reference as a line map.
+        image: [R, H, W, C] in [0, 1], the reference; brought to width × height without keeping its proportions.
+        fidelity, sketch_fidelity: in [0, 1]. start_percent: fraction of the sampling.
+        seed: of the reference's noise.
+        transparency: [R or 1, H', W'] in [0, 1], 1 = transparent; what it clears is white paper.
+    """
+    if not isinstance(control_net, SketchControl):
+        raise ColorizeError(
+            f"`control_net` is a {type(control_net).__name__}; expected the sketch encoder. Wire the CONTROL_NET of "
+            "Load Colorize Checkpoint itself, not one of Load ControlNet Model."
+        )
+    resized = resize_to_output(as_rgb(image, transparency=transparency), width, height)
+    latent = encode_with_vae(vae, resized)
+    control = control_net.copy().set_cond_hint(1.0 - resized.movedim(-1, 1), strength=sketch_fidelity)
+    noise = torch.randn((1, *latent.shape[1:]), generator=torch.Generator().manual_seed(seed))
+    sampling = model.get_model_object("model_sampling")
+    start = sampling.percent_to_sigma(start_percent) if start_percent > 0 else math.inf
+    patched = model.clone()
+    AttentionInjection(latent, noise, control, fidelity, start).install(patched)
+    return patched

@@ -1,0 +1,325 @@
+"""The patch: split cross-attention, background injection and style modulation on a clone of the MODEL.
+
+How a call of the UNet goes:
+
+    around_run       SAMPLER_SAMPLE wrapper    makes the `SamplingRun`, drops it when the run ends or is interrupted
+    (call_wrappers)  three wrappers of the calls   which picture, and which part of it, each row of a call is
+    around_unet      DIFFUSION_MODEL wrapper   makes the `UNetCall`: which rows are live, the regions, the window
+      time_embedding   emb_patch               style: scale and shift of every output block
+      before_attention attn2_patch             keeps the projections' inputs, narrows them to the rows that matter
+      attention        attn2 replace           split attention on projected tokens
+      before_concat    output_block_patch      style of the block before; background into the skip
+      (pre-hook)       on `out`                style of the last block
+
+Source: spec section 5.
+"""
+
+from collections.abc import Callable, Sequence
+
+import comfy.ldm.modules.attention
+import comfy.model_patcher
+import comfy.patcher_extension
+import torch
+from torch import Tensor
+
+from ...carrier.carrier import Carrier, Region
+from ...prepare.regions import RegionIndex, check_pictures_fit
+from ...sampling.settings import CROSS_ATTENTIONS, Settings
+from ...sampling.split_attention import Projected, split_attention, tokens_by_region
+from ...sampling.split_lora import SIDES
+from ...sampling.style_modulation import modulate
+from .attention import attend
+from .call_wrappers import around_conditionings, around_model, around_prediction
+from .hint_sizes import hints_that_fit
+from .patch_hooks import Hook, acts_at, ours_last, remove_hooks, replace_attention
+from .row_indices import positions_of, put_positions
+from .sampling_run import RUN, SamplingRun, areas, live_conditionings, references
+from .unet_call import UNetCall, live_rows, rows_of
+
+#: Key of our hooks, so that a second Apply replaces the first.
+KEY = "colorize"
+#: Where a call and an attention keep their state in transformer options.
+CALL, INPUTS = "colorize_call", "colorize_inputs"
+#: (largest, smallest) sigma of steps in which the tokens count.
+SigmaWindow = tuple[float, float]
+
+
+class ColorizePatch:
+    """Everything that Apply Colorization adds to a MODEL; holds no state of any run.
+
+    Args:
+        regions: the characters in the order of their tokens; none for plain reference attention.
+        windows: the sigmas in which the tokens count, used where a run's own model is not known.
+    """
+
+    def __init__(
+        self,
+        carrier: Carrier,
+        background_path: comfy.model_patcher.ModelPatcher,
+        style_heads: comfy.model_patcher.ModelPatcher,
+        regions: Sequence[Region],
+        settings: Settings,
+        windows: Sequence[SigmaWindow],
+    ):
+        self.masks = tuple(region.mask for region in regions)
+        self.strengths = (*(settings.foreground * region.strength for region in regions), settings.background)
+        self.settings = settings
+        self.windows = tuple(windows)
+        self.token_counts = carrier.token_counts(regions)
+        self.features = carrier.background_features if regions else ()
+        self.style = carrier.style
+        self.background_path = background_path
+        self.style_heads = style_heads
+
+    # --- installation ---
+
+    def install(self, model: comfy.model_patcher.ModelPatcher) -> None:
+        """Register with a MODEL, which must be a clone; only what is needed, in place of any earlier installation."""
+        remove_hooks(model.model_options["transformer_options"], KEY)
+        models = [self.background_path] * bool(self.features) + [self.style_heads] * bool(self.style)
+        scaled = any(level != 1.0 for level in self.settings.levels)
+        if self.masks or scaled:
+            model.set_model_attn2_patch(Hook(KEY, self.before_attention))
+            for block in CROSS_ATTENTIONS:
+                replace_attention(model, KEY, "attn2", block, self.attention)
+        if models:
+            model.set_model_output_block_patch(Hook(KEY, self.before_concat, models))
+        if self.style:
+            model.set_model_patch(Hook(KEY, self.time_embedding), "emb_patch")
+        kinds = comfy.patcher_extension.WrappersMP
+        # A run is always known: the sketch encoder asks it which parts of which pictures the model is called with.
+        wrappers: dict[str, Callable] = {
+            kinds.SAMPLER_SAMPLE: self.around_run,
+            kinds.PREDICT_NOISE: around_prediction,
+            kinds.CALC_COND_BATCH: around_conditionings,
+            kinds.APPLY_MODEL: around_model,
+            kinds.DIFFUSION_MODEL: self.around_unet,
+        }
+        for kind, wrapper in wrappers.items():
+            # In the options themselves, so that they act wherever the other patches do.
+            comfy.patcher_extension.add_wrapper_with_key(
+                kind, KEY, Hook(KEY, wrapper), model.model_options, is_model_options=True
+            )
+
+    # --- around a run and a call ---
+
+    @torch.compiler.disable(recursive=False)
+    def around_run(self, executor, guider, sigmas, extra_args, *args, **kwargs):
+        """Keep the run's constants for as long as it lasts."""
+        run = SamplingRun(self.masks, self.settings.threshold)
+        sampling = guider.model_patcher.get_model_object("model_sampling")
+        run.windows = sigma_windows(sampling, self.settings)
+        run.live, run.areas = live_conditionings(guider), areas(guider)
+        run.shape = next((tuple(arg.shape) for arg in args if isinstance(arg, Tensor)), None)  # callback, noise, …
+        run.references = references(guider)
+        if run.shape is not None:
+            check_pictures_fit("references", [len(tokens) for tokens in run.references.values()], run.shape[0])
+            self.check_batches(run.shape[0])
+        options = extra_args["model_options"]["transformer_options"]
+        options[RUN] = run
+        try:
+            return executor(guider, sigmas, extra_args, *args, **kwargs)
+        finally:
+            run.clear()
+            options.pop(RUN, None)
+
+    def check_batches(self, images: int) -> None:
+        """Refuse masks, backgrounds and styles that are neither one nor one for each of the run's pictures."""
+        check_pictures_fit("masks", [len(mask) for mask in self.masks], images)
+        check_pictures_fit("backgrounds", [len(feature) for feature in self.features[:1]], images)
+        check_pictures_fit("styles", [len(vectors) for vectors in self.style[:1]], images)
+
+    @torch.compiler.disable(recursive=False)
+    def around_unet(self, executor, x, timesteps, context, y, control, transformer_options, **kwargs):
+        """Prepare one call of the UNet, and modulate what comes before its last layers."""
+        run = transformer_options.get(RUN) or SamplingRun(self.masks, self.settings.threshold)
+        if not self.settings.whole_run and context is not None:
+            context = context * self.counts_now(run, transformer_options).to(context.dtype)
+        # Where another pack changes what is attended to, a context of zeros is no sign of a result of zeros.
+        live = run.live if inputs_are_ours(transformer_options) else {}
+        rows = rows_of(x, transformer_options)
+        call = UNetCall(
+            run=run,
+            rows=rows,
+            tokens=0 if context is None else context.shape[1],
+            live=live_rows(live, transformer_options, rows),
+            narrow=self.narrow_blocks(transformer_options),
+        )
+        if run.shape is None:
+            self.check_batches(max(rows.pictures) + 1)
+        control, transformer_options = hints_that_fit(control, transformer_options)
+        transformer_options = ours_last(transformer_options, KEY, "attn2_patch") | {CALL: call}
+
+        def modulate_last(module, inputs):
+            return (modulate(inputs[0], *call.modulations[-1]), *inputs[1:]) if call.modulations else None
+
+        # The one place without a patch of ComfyUI's own: between the last block and `out`.
+        handle = executor.class_obj.out.register_forward_pre_hook(modulate_last) if self.style else None
+        try:
+            return executor(x, timesteps, context, y, control, transformer_options, **kwargs)
+        finally:
+            if handle is not None:
+                handle.remove()
+
+    def counts_now(self, run: SamplingRun, transformer_options: dict) -> Tensor:
+        """Return 1 where the tokens count at this step, 0 where not; on the device, without asking it."""
+        sigmas, windows = transformer_options.get("sigmas"), run.windows or self.windows
+        if sigmas is None or not windows:
+            return torch.tensor(float(sigmas is None))
+        inside = [(sigmas[:1] <= largest) & (sigmas[:1] >= smallest) for largest, smallest in windows]
+        return torch.stack(inside).any(dim=0).view(1, 1, 1)
+
+    def narrow_blocks(self, transformer_options: dict) -> frozenset[tuple[str, int]]:
+        """Find the blocks in which the attention is ours alone: no other attn2 patch, our replacement in place."""
+        if not inputs_are_ours(transformer_options):
+            return frozenset()
+        ours = {block: acts_at(transformer_options, KEY, "attn2", block) for block in CROSS_ATTENTIONS}
+        return frozenset(block for block, hook in ours.items() if hook is not None and hook.alone)
+
+    # --- inside a call ---
+
+    @torch.compiler.disable
+    def time_embedding(self, embedding: Tensor, model_channels: int, transformer_options: dict) -> Tensor:
+        """Work out the style's scales and shifts from the time embedding [B, 4C], which stays as it is."""
+        call: UNetCall = transformer_options[CALL]
+
+        def vectors() -> list[Tensor]:
+            pictures = call.rows.of(len(self.style[0]), "styles")
+            return [s.to(embedding)[pictures] for s in self.style]
+
+        key = ("style", call.rows.pictures, embedding.device, embedding.dtype)
+        style = call.run.once(key, vectors)
+        call.modulations = self.style_heads.model(style, embedding)
+        return embedding
+
+    @torch.compiler.disable
+    def before_attention(self, x: Tensor, context: Tensor, value: Tensor, extra_options: dict):
+        """Keep the inputs of the projections for the LoRA, and leave out the rows whose result is known."""
+        call: UNetCall = extra_options[CALL]
+        if extra_options["block"] in call.narrow and len(call.live) < len(call.rows):
+            rows = call.run.rows.index(call.live, x.device)
+            x, context, value = x[rows], context[rows], value[rows]
+        extra_options[INPUTS] = (x, context, value)
+        return x, context, value
+
+    def attention(self, q: Tensor, k: Tensor, v: Tensor, extra_options: dict) -> Tensor:
+        """Attend, region by region where there is a mask, and fill in zeros for the rows left out.
+
+        q [B or live rows, T, C], k and v [B or live rows, S, C] -> [B, T, C].
+        """
+        call: UNetCall = extra_options[CALL]
+        x, context, value = extra_options[INPUTS]
+        inputs = Projected(x, context, value, q, k, v)
+        if len(q) > len(call.live):
+            inputs = inputs.rows(call.run.rows.index(call.live, q.device))
+        if self.masks:
+            result = self.split(call, inputs, extra_options)
+        else:
+            result = attend(inputs.q, inputs.k, inputs.v, extra_options)
+            result = result * self.settings.level(extra_options["block"])
+        if len(call.live) == len(call.rows):
+            return result
+        out = q.new_zeros(len(call.rows), *q.shape[1:])
+        out[call.run.rows.index(call.live, q.device)] = result
+        return out
+
+    def split(self, call: UNetCall, inputs: Projected, extra_options: dict) -> Tensor:
+        """Attend by region, the live rows of each mask picture together."""
+        block = extra_options["block"]
+        size = call.feature_size(inputs.q.shape[1], extra_options.get("activations_shape"))
+        device = inputs.q.device
+        tokens = self.tokens_of_regions(call, inputs.k.shape[1], device)
+        strengths = [self.settings.level(block) * strength for strength in self.strengths]
+
+        def attend_rows(part: Projected, layout: RegionIndex) -> Tensor:
+            return split_attention(
+                part,
+                layout,
+                tokens,
+                strengths,
+                lambda q, k, v: attend(q, k, v, extra_options),
+                lambda projection, region, x: self.lora(block, projection, region, x),
+                self.settings.merge,
+            )
+
+        groups = call.by_layout(call.live, (call.run.pictures, "masks"))
+        if len(groups) == 1:
+            (crop, picture) = next(iter(groups))
+            return attend_rows(inputs, call.layout(crop, picture, size, device))
+        out = torch.empty_like(inputs.q)
+        for (crop, picture), places in groups.items():
+            rows = call.run.rows.index(places, device)
+            out[rows] = attend_rows(inputs.rows(rows), call.layout(crop, picture, size, device))
+        return out
+
+    def tokens_of_regions(self, call: UNetCall, keys: int, device: torch.device) -> list[slice] | list[Tensor]:
+        """Say which of the keys each region attends to; what another pack has appended is for all of them."""
+        count = min(keys, call.tokens or keys)
+        own = tokens_by_region(count, self.token_counts)
+        if own[0] == slice(None) or (count == keys and isinstance(own[0], slice)):
+            return own
+
+        def positions() -> list[Tensor]:
+            parts = [range(count)[part] if isinstance(part, slice) else part for part in own]
+            return [torch.tensor([*part, *range(count, keys)], device=device) for part in parts]
+
+        return call.run.once(("tokens", keys, count, device), positions)
+
+    def lora(self, block: tuple[str, int], projection: str, region: int, x: Tensor) -> Tensor | None:
+        """Return the split LoRA's addition; there is one only where a background is injected."""
+        if not self.features:
+            return None
+        side = SIDES[1] if region == len(self.masks) else SIDES[0]
+        return self.background_path.model.lora.addition(block, projection, side, x)
+
+    @torch.compiler.disable
+    def before_concat(self, h: Tensor, skip: Tensor, transformer_options: dict) -> tuple[Tensor, Tensor]:
+        """Modulate the block before with its style, and inject the background into the skip.
+
+        h [B, c, h, w], skip [B, c', h, w].
+        """
+        call: UNetCall = transformer_options[CALL]
+        number = transformer_options["block"][1]
+        if call.modulations and number > 0:
+            h = modulate(h, *call.modulations[number - 1])
+        if self.features:
+            skip = self.inject(call, number, skip)
+        return h, skip
+
+    def inject(self, call: UNetCall, number: int, skip: Tensor) -> Tensor:
+        """Let the background's positions of a skip [B, c, h, w] look up the background features."""
+        block = self.background_path.model.injection.warp_modules[number]
+        size = (skip.shape[-2], skip.shape[-1])
+        features = self.features[number]
+
+        def keys_values() -> tuple[Tensor, Tensor]:
+            return block.keys_values(features.to(skip))
+
+        keys, values = call.run.once(("injection", number, skip.device, skip.dtype), keys_values)
+        out = skip.flatten(2).transpose(1, 2).clone(memory_format=torch.contiguous_format)  # [B, h·w, c]
+        masks, backgrounds = (call.run.pictures, "masks"), (len(features), "backgrounds")
+        groups = call.by_layout(range(len(call.rows)), masks, backgrounds)
+        for (crop, picture, source), places in groups.items():
+            rows = call.run.rows.index(places, skip.device)
+            background = call.layout(crop, picture, size, skip.device).positions[-1]
+            if background is not None and not len(background):
+                continue
+            part = positions_of(out, rows, background)
+            k, v = (t[source].expand(len(part), -1, -1) for t in (keys, values))
+            part = block(part, k, v, comfy.ldm.modules.attention.optimized_attention)
+            put_positions(out, rows, background, part)
+        return out.transpose(1, 2).unflatten(2, skip.shape[-2:])
+
+
+# --- functions of the patch ---
+
+
+def inputs_are_ours(transformer_options: dict) -> bool:
+    """Whether no other pack changes what the cross-attentions are given."""
+    return len(transformer_options.get("patches", {}).get("attn2_patch", ())) == 1
+
+
+def sigma_windows(model_sampling, settings: Settings) -> list[SigmaWindow]:
+    """Turn the windows' fractions of the sampling into sigmas, as Apply ControlNet does."""
+    sigma = model_sampling.percent_to_sigma
+    return [(sigma(start), sigma(end)) for start, end in settings.windows]

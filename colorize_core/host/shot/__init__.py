@@ -1,0 +1,1 @@
+"""Shots: frames in folders, and sampling them in chunks."""

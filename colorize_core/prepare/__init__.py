@@ -1,0 +1,1 @@
+"""What is made of pictures before anything is encoded: line maps, masks, regions, bleached references."""

@@ -1,0 +1,1 @@
+"""The frames of an animation: their numbers and seeds."""

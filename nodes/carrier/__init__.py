@@ -1,0 +1,1 @@
+"""Nodes that encode references into a carrier, and work on carriers."""

@@ -1,0 +1,191 @@
+"""Encoding the references into a carrier."""
+
+from comfy_api.latest import io
+
+from ...colorize_core.host.family.encode import encode_background, encode_reference, encode_style
+from ..checked import checked
+from ..inputs import fraction, size, strength, transparency
+from ..schema import node_schema
+from ..sockets import Carrier, Colorizer
+
+CATEGORY = "ColorizeDiffusion/encode"
+#: What several reference pictures are.
+ONE_PER_IMAGE, ONE_CHARACTER = "one_per_image", "views_of_one_character"
+
+_CLIP_VISION = (
+    "The image tower: from Load Colorize Checkpoint if the file has one, else from Load CLIP Vision with "
+    "CLIP-ViT-H-14-laion2B-s32B-b79K."
+)
+_VAE = "The VAE of Load Colorize Checkpoint."
+_COLORIZER = "From the same Load Colorize Checkpoint as the model."
+_CARRIER = "The carrier so far; it is not changed, the output is a new one."
+
+
+def _encoder_inputs() -> list[io.Input]:
+    """What every encoder of latents needs beside its picture."""
+    return [
+        Carrier.Input("carrier", tooltip=_CARRIER),
+        Colorizer.Input("colorizer", tooltip=_COLORIZER),
+        io.Vae.Input("vae", tooltip=_VAE),
+        io.ClipVision.Input("clip_vision", tooltip=_CLIP_VISION),
+    ]
+
+
+class ColorizeEncodeReference(io.ComfyNode):
+    """Encode the colour reference of the character."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Describe the node."""
+        return node_schema(
+            node_id="ColorizeEncodeReference",
+            display_name="Encode Reference",
+            category=CATEGORY,
+            description="Turns a colour reference into reference tokens, the start of a carrier.",
+            inputs=[
+                io.ClipVision.Input("clip_vision", tooltip=_CLIP_VISION),
+                io.Image.Input(
+                    "image",
+                    tooltip="The colour reference, of any size and pose; it is squeezed to a square, not cropped. "
+                    "`several` says what a batch of them is.",
+                ),
+                io.Combo.Input(
+                    "several",
+                    options=[ONE_PER_IMAGE, ONE_CHARACTER],
+                    default=ONE_PER_IMAGE,
+                    optional=True,
+                    tooltip="What several pictures are. one_per_image: one reference for each image of the latent "
+                    "batch. views_of_one_character: all show one character (front and back, whole and face); every "
+                    "image looks at all of them.",
+                ),
+                transparency(),
+            ],
+            outputs=[Carrier.Output("CARRIER", display_name="carrier", tooltip="Holds the reference tokens.")],
+        )
+
+    @classmethod
+    @checked
+    def execute(cls, clip_vision, image, several=ONE_PER_IMAGE, transparency=None) -> io.NodeOutput:
+        """Encode."""
+        return io.NodeOutput(encode_reference(clip_vision, image, several == ONE_CHARACTER, transparency))
+
+
+class ColorizeEncodeBackground(io.ComfyNode):
+    """Encode the picture that the background takes its colours from."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Describe the node."""
+        return node_schema(
+            node_id="ColorizeEncodeBackground",
+            display_name="Encode Background",
+            category=CATEGORY,
+            description="Adds a background to the carrier: its tokens and the features that are injected into the "
+            "UNet. It acts where Apply Colorization has a sketch mask.",
+            inputs=[
+                *_encoder_inputs(),
+                io.Image.Input(
+                    "image",
+                    tooltip="A background picture, or the reference with its character painted white (Bleach).",
+                ),
+                size("width"),
+                size("height"),
+                strength("strength", "Factor on the injected features. Lower it when the background looks pasted in."),
+                io.Combo.Input(
+                    "source",
+                    options=["background_image", "bleached_reference"],
+                    default="background_image",
+                    tooltip="What the image is. background_image: a picture of its own. bleached_reference: the "
+                    "reference itself, with its character painted white.",
+                ),
+                io.Image.Input(
+                    "reference",
+                    optional=True,
+                    tooltip="Only for a bleached reference whose size differs from the reference's: the reference.",
+                ),
+                transparency(),
+            ],
+            outputs=[Carrier.Output("CARRIER", display_name="carrier", tooltip="The carrier with a background.")],
+        )
+
+    @classmethod
+    @checked
+    def execute(
+        cls,
+        carrier,
+        colorizer,
+        vae,
+        clip_vision,
+        image,
+        width,
+        height,
+        strength=1.0,
+        source="background_image",
+        reference=None,
+        transparency=None,
+    ) -> io.NodeOutput:
+        """Encode."""
+        bleached = source == "bleached_reference"
+        return io.NodeOutput(
+            encode_background(
+                carrier,
+                colorizer,
+                vae,
+                clip_vision,
+                image,
+                width,
+                height,
+                strength,
+                bleached,
+                reference,
+                transparency,
+            )
+        )
+
+
+class ColorizeEncodeStyle(io.ComfyNode):
+    """Encode the style: shading, line colour, grain."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Describe the node."""
+        return node_schema(
+            node_id="ColorizeEncodeStyle",
+            display_name="Encode Style",
+            category=CATEGORY,
+            description="Adds the style of a picture to the carrier: shading, line colour, grain. It acts on the "
+            "whole picture, with or without a sketch mask.",
+            inputs=[
+                *_encoder_inputs(),
+                io.Image.Input("image", tooltip="The picture whose style is taken, as a rule the reference."),
+                size("width"),
+                size("height"),
+                io.Image.Input("background", optional=True, tooltip="A picture whose style is mixed in by `merge`."),
+                fraction(
+                    "merge", 0.0, "How much of the background's style: 0 none, 1 nothing else. Needs `background`."
+                ),
+                transparency(),
+            ],
+            advanced=("merge",),
+            outputs=[Carrier.Output("CARRIER", display_name="carrier", tooltip="The carrier with a style.")],
+        )
+
+    @classmethod
+    @checked
+    def execute(
+        cls,
+        carrier,
+        colorizer,
+        vae,
+        clip_vision,
+        image,
+        width,
+        height,
+        background=None,
+        merge=0.0,
+        transparency=None,
+    ) -> io.NodeOutput:
+        """Encode."""
+        return io.NodeOutput(
+            encode_style(carrier, colorizer, vae, clip_vision, image, width, height, background, merge, transparency)
+        )

@@ -1,0 +1,1 @@
+"""Nodes for drawings, masks and references before they are encoded."""

@@ -1,0 +1,1 @@
+"""Nodes for shots of many frames."""
