@@ -1,0 +1,1 @@
+"""What each version of ColorizeDiffusion holds, and its networks."""
