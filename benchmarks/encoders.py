@@ -89,12 +89,12 @@ def encoders_without_memory(layout: str) -> dict[str, Encode]:
     """Return the same networks on the meta device."""
     parts, checkpoint = parts_without_memory(layout), core("family.checkpoint")
     options = {"operations": comfy.ops.manual_cast, "device": META, "dtype": torch.float32}
-    tower_config = core("carrier.tokens").image_tower_config(parts.image_tower)
+    tower_config = core("carrier.tokens").image_tower_config(parts["image_tower"])
     with META:
-        vae = AutoencoderKL(**checkpoint.vae_config(parts.vae))
+        vae = AutoencoderKL(**checkpoint.vae_config(parts["vae"]))
         tower = comfy.clip_model.CLIPVisionModelProjection(tower_config, torch.float32, "meta", comfy.ops.manual_cast)
     sketch = core("family.sketch_encoder")
-    sketch_encoder = sketch.SketchEncoder(**sketch.sketch_encoder_sizes(parts.sketch_encoder), **options)
+    sketch_encoder = sketch.SketchEncoder(**sketch.sketch_encoder_sizes(parts["sketch_encoder"]), **options)
 
     def by_latent(weights: dict[str, torch.Tensor]) -> Encode:
         weights = checkpoint.squeeze_projections(weights)
@@ -108,8 +108,8 @@ def encoders_without_memory(layout: str) -> dict[str, Encode]:
     return {
         "image tower": encode_tokens,
         "VAE encoder": lambda side: vae.encode(torch.empty(1, 3, side, side, device=META)),
-        "background encoder": by_latent(parts.background_encoder),
-        "style encoder": by_latent(parts.style_encoder),
+        "background encoder": by_latent(parts["background_encoder"]),
+        "style encoder": by_latent(parts["style_encoder"]),
         "sketch encoder": lambda side: sketch_encoder(torch.empty(1, 3, side, side, device=META)),
     }
 

@@ -85,14 +85,14 @@ class Network:
         """Build the layout of tests/golden/keys-<layout>.json on the meta device."""
         checkpoint, unet, name = core("family.checkpoint"), core("host.family.unet"), f"keys-{layout}.json"
         parts = parts_without_memory(layout)
-        weights = checkpoint.squeeze_projections(parts.unet)
+        weights = checkpoint.squeeze_projections(parts["unet"])
         config = unet.ColorizeSD2(unet.unet_config(weights, name), "v")
         config.set_inference_dtype(dtype, None)
         patcher = comfy.model_patcher.ModelPatcher(config.get_model(weights, "", device=META), META, META, size=1)
-        path = {f"injection.warp_modules.{key}": tensor for key, tensor in parts.injection.items()}
-        lora = core("sampling.split_lora").rename_split_lora(parts.split_lora)
+        path = {f"injection.warp_modules.{key}": tensor for key, tensor in parts["injection"].items()}
+        lora = core("sampling.split_lora").rename_split_lora(parts["split_lora"])
         path |= {f"lora.{key}": tensor for key, tensor in lora.items()}
-        style = {f"style_modules.{key}": tensor for key, tensor in parts.style.items()}
+        style = {f"style_modules.{key}": tensor for key, tensor in parts["style"].items()}
         options = {"operations": comfy.ops.manual_cast, "device": META, "dtype": dtype}
         colorizer = SimpleNamespace(
             background_path=SimpleNamespace(model=core("host.family.colorizer").BackgroundPath(path, **options)),

@@ -63,6 +63,6 @@ def check_complete(part: str, file_name: str, expected: Mapping[str, Tensor], gi
     ]
     if told:
         raise ColorizeError(
-            f"{file_name} does not fit {part} of ColorizeDiffusion v2: {'; '.join(told)}. "
+            f"{file_name} does not fit {part}: {'; '.join(told)}. "
             "The file is truncated, edited or of another version: download the checkpoint again."
         )

@@ -6,7 +6,7 @@ from .carrier.carriers import ColorizeLoadCarrier, ColorizeSaveCarrier
 from .carrier.encode import ColorizeEncodeBackground, ColorizeEncodeReference, ColorizeEncodeStyle
 from .carrier.regions import ColorizeAddRegion
 from .carrier.text import ColorizeManipulateTokens
-from .family.checkpoint import ColorizeCheckpointLoader
+from .family.checkpoint import ColorizeCheckpointLoader, ColorizeTaggerLoader
 from .prepare.examples import ColorizeExamplePicture
 from .prepare.lines import ColorizeExtractLines, ColorizeLineExtractorLoader
 from .prepare.masks import ColorizeBleach, ColorizeMergeMasks
@@ -16,11 +16,13 @@ from .prepare.sketch import ColorizeCropToBox, ColorizePrepareSketch
 from .sampling.apply import ColorizeApply, ColorizeBlockStrengths
 from .sampling.inject import ColorizeAttentionInjection
 from .sampling.sample import ColorizeGuider
+from .sampling.sketch_strengths import ColorizeHintStrengths
 from .shot.frames import ColorizeLoadFrames
 from .shot.sequence import ColorizeSampleSequence
 
 NODES: list[type[io.ComfyNode]] = [
     ColorizeCheckpointLoader,
+    ColorizeTaggerLoader,
     ColorizeExamplePicture,
     ColorizeLoadFrames,
     ColorizePrepareSketch,
@@ -41,6 +43,7 @@ NODES: list[type[io.ComfyNode]] = [
     ColorizeApply,
     ColorizeBlockStrengths,
     ColorizeGuider,
+    ColorizeHintStrengths,
     ColorizeSampleSequence,
     ColorizeAttentionInjection,
     ColorizeManipulateTokens,

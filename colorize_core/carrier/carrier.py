@@ -37,19 +37,21 @@ class Carrier:
 
     Attributes:
         tokens: [R, V·N, D], the reference's patch tokens, of its V views one after the other.
-        class_token: [R, 1, D], its class token; the mean of its views'.
-        checkpoint: fingerprint of the checkpoint that background or style came from; None while there is neither.
+        class_token: [R, 1, D], its class token, the mean of its views'; None where the version has none.
+        checkpoint: fingerprint of the checkpoint that tokens, background or style came from; None while none of them
+            depends on one.
         background_tokens: [R, N, D] of the background picture, or None.
-        background_features: one [R, h_i·w_i, c_i] an output block, scaled by the strength; empty without a background.
+        background_features: what the background encoder gives, each [R, h_i·w_i, c_i]; empty without one.
         style: one [R, 2c_i] an output block; empty without a style.
         style_has_background: whether a background picture went into the style, which changes how a background that
             is encoded later is encoded.
         regions: further characters, each with its own reference and mask.
         views: V, how many pictures show the reference's one character; R is then 1.
+        version: id of the version whose checkpoint made the tokens; None where an image tower alone did.
     """
 
     tokens: Tensor
-    class_token: Tensor
+    class_token: Tensor | None
     checkpoint: str | None = None
     background_tokens: Tensor | None = None
     background_features: tuple[Tensor, ...] = field(default=())
@@ -57,6 +59,7 @@ class Carrier:
     style_has_background: bool = False
     regions: tuple[Region, ...] = field(default=())
     views: int = 1
+    version: str | None = None
 
     @property
     def picture_shape(self) -> tuple[int, int]:
@@ -83,7 +86,7 @@ class Carrier:
 
     def with_region(self, other: "Carrier", mask: Tensor, strength: float = 1.0) -> "Carrier":
         """Return a carrier with one more character, that has the reference of another carrier."""
-        if other.picture_shape != self.picture_shape:
+        if (other.picture_shape, other.version) != (self.picture_shape, self.version):
             raise ColorizeError(
                 f"The region's tokens are {list(other.picture_shape)}, the carrier's "
                 f"{list(self.picture_shape)}: wire one and the same CLIP_VISION into every Encode Reference."
@@ -123,28 +126,33 @@ class Carrier:
         background = self.tokens if self.background_tokens is None else self.background_tokens
         return [*(region.tokens for region in regions), background]
 
-    def check_checkpoint(self, checkpoint: str, channels: int, file_name: str) -> None:
+    def check_checkpoint(self, checkpoint: str, channels: int, file_name: str, tower: str) -> None:
         """Refuse a colorizer that this carrier does not belong to.
 
         Args:
             checkpoint, channels, file_name: the colorizer's fingerprint, its D and its file.
+            tower: the image tower that its version needs, for the message.
         """
         if self.tokens.shape[-1] != channels:
             raise ColorizeError(
                 f"The carrier's tokens have {self.tokens.shape[-1]} channels, but {file_name} takes {channels}: the "
                 "reference was encoded with the wrong CLIP_VISION. Wire the checkpoint loader's own CLIP_VISION, or "
-                "CLIP-ViT-H-14-laion2B-s32B-b79K from Load CLIP Vision where the checkpoint has none."
+                f"{tower} from Load CLIP Vision where the checkpoint has none."
             )
         if self.checkpoint not in (None, checkpoint):
             raise ColorizeError(
-                f"The carrier's background or style was encoded with another checkpoint than {file_name}. Wire the "
+                f"The carrier's {self._of_checkpoint} was encoded with another checkpoint than {file_name}. Wire the "
                 "COLORIZER of one checkpoint loader into the encode nodes and into Apply Colorization."
             )
+
+    @property
+    def _of_checkpoint(self) -> str:
+        return "background or style" if self.version is None else "reference"
 
     def _same(self, checkpoint: str) -> str:
         if self.checkpoint not in (None, checkpoint):
             raise ColorizeError(
-                "The carrier already holds a background or style of another checkpoint. Wire the COLORIZER of one "
+                f"The carrier already holds a {self._of_checkpoint} of another checkpoint. Wire the COLORIZER of one "
                 "checkpoint loader into all encode nodes."
             )
         return checkpoint

@@ -8,6 +8,7 @@ Layout of the file: the tensors `tokens`, `class_token` and, where the carrier h
     pack_version           of the pack that wrote the file
     checkpoint             fingerprint of the checkpoint of background and style; empty where there is neither
     style_has_background   "true" or "false"
+    version                id of the version whose checkpoint made the tokens; empty where an image tower alone did
     region_strengths       JSON list, one number a region
     views                  how many pictures show the one character whose tokens lie one after the other; 1 if missing
     region_views           JSON list, the same for each region; all 1 if missing
@@ -18,6 +19,7 @@ The checksum finds damage and careless editing; it is no signature.
 """
 
 import hashlib
+import itertools
 import json
 import os
 import tempfile
@@ -34,8 +36,8 @@ from .carrier import Carrier, Region
 
 FORMAT, FORMAT_VERSION = "colorize-carrier", "1"
 SUFFIX = ".carrier.safetensors"
-#: One background feature and one style vector for each output block of the UNet (spec section 1).
-OUTPUT_BLOCKS = 12
+#: Most background features or style vectors; no version has more than 36.
+MOST_FEATURES = 100
 DTYPES = (torch.float16, torch.bfloat16, torch.float32)
 #: Largest header in bytes; a carrier of a hundred regions needs 20 thousand.
 MAX_HEADER = 1 << 20
@@ -55,6 +57,7 @@ def write_carrier(carrier: Carrier, path: Path) -> None:
         "format_version": FORMAT_VERSION,
         "pack_version": VERSION,
         "checkpoint": carrier.checkpoint or "",
+        "version": carrier.version or "",
         "style_has_background": json.dumps(carrier.style_has_background),
         "region_strengths": json.dumps([float(region.strength) for region in carrier.regions]),
         "views": str(carrier.views),
@@ -124,7 +127,9 @@ def checksum(metadata: Mapping[str, str], tensors: Mapping[str, Tensor]) -> str:
 
 def _tensors(carrier: Carrier) -> dict[str, Tensor]:
     """Name the carrier's tensors, each with memory of its own, on the CPU."""
-    named = {"tokens": carrier.tokens, "class_token": carrier.class_token}
+    named = {"tokens": carrier.tokens}
+    if carrier.class_token is not None:
+        named["class_token"] = carrier.class_token
     if carrier.background_tokens is not None:
         named["background_tokens"] = carrier.background_tokens
     named |= {f"background_features.{i}": feature for i, feature in enumerate(carrier.background_features)}
@@ -163,42 +168,48 @@ def _checked_carrier(name: str, metadata: dict[str, str], tensors: dict[str, Ten
         strengths = [float(number) for number in json.loads(metadata["region_strengths"])]
         styled_with_background = {"true": True, "false": False}[metadata["style_has_background"]]
         fingerprint = metadata["checkpoint"] or None
+        json.loads(metadata.get("sizes", "{}")).keys()
         views = [int(metadata.get("views", "1")), *json.loads(metadata.get("region_views", "[]"))]
         views += [1] * (1 + len(strengths) - len(views))  # files of versions before 0.2 hold one view of each
         if len(views) != 1 + len(strengths) or not all(type(number) is int and number > 0 for number in views):
             raise ValueError("views")
         if len(strengths) > MAX_REGIONS or not all(abs(number) < float("inf") for number in strengths):
             raise ValueError("regions")
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise ColorizeError(f"{name}: the carrier's metadata are not as expected ({error!r}). {AGAIN}") from error
-    _check_tensors(name, tensors, views, fingerprint)
-    blocks = range(OUTPUT_BLOCKS)
+    _check_tensors(name, tensors, views, metadata)
     regions = [
         Region(tensors[f"regions.{i}.tokens"], tensors[f"regions.{i}.mask"], strength, views[1 + i])
         for i, strength in enumerate(strengths)
     ]
     return Carrier(
         tokens=tensors["tokens"],
-        class_token=tensors["class_token"],
+        class_token=tensors.get("class_token"),
         checkpoint=fingerprint,
         background_tokens=tensors.get("background_tokens"),
-        background_features=tuple(
-            tensors[f"background_features.{i}"] for i in blocks if "background_tokens" in tensors
-        ),
-        style=tuple(tensors[f"style.{i}"] for i in blocks if "style.0" in tensors),
+        background_features=_listed(tensors, "background_features"),
+        style=_listed(tensors, "style"),
         style_has_background=styled_with_background,
         regions=tuple(regions),
         views=views[0],
+        version=metadata.get("version") or None,
     )
 
 
-def _check_tensors(name: str, tensors: dict[str, Tensor], views: list[int], fingerprint: str | None) -> None:
+def _listed(tensors: Mapping[str, Tensor], name: str) -> tuple[Tensor, ...]:
+    """Return the tensors name.0, name.1, … as far as they go."""
+    names = itertools.takewhile(tensors.__contains__, (f"{name}.{i}" for i in range(MOST_FEATURES)))
+    return tuple(tensors[key] for key in names)
+
+
+def _check_tensors(name: str, tensors: dict[str, Tensor], views: list[int], metadata: Mapping[str, str]) -> None:
     """Refuse tensors that are not exactly those of a carrier.
 
     Args:
         views: of the reference, then of each region.
     """
-    regions = len(views) - 1
+    regions, version = len(views) - 1, metadata.get("version") or None
+    features, styles = (sum(key.startswith(start) for key in tensors) for start in ("background_features.", "style."))
     shape = tuple(tensors["tokens"].shape) if "tokens" in tensors else ()
     if len(shape) != 3 or 0 in shape:
         raise ColorizeError(f"{name}: the reference tokens are {list(shape)}; expected [R, N, D]. {AGAIN}")
@@ -207,16 +218,18 @@ def _check_tensors(name: str, tensors: dict[str, Tensor], views: list[int], fing
     if left_over or not n:
         raise ColorizeError(f"{name}: {joined} reference tokens are not those of {views[0]} views. {AGAIN}")
     # Every name with the shape it must have; None fits any length, the batch is 1 or the references' number.
-    expected: dict[str, tuple[int | None, ...]] = {"tokens": (joined, d), "class_token": (1, d)}
+    expected: dict[str, tuple[int | None, ...]] = {"tokens": (joined, d)}
+    if version is None:
+        expected["class_token"] = (1, d)
     if "background_tokens" in tensors:
         expected["background_tokens"] = (n, d)
-        expected |= {f"background_features.{i}": (None, None) for i in range(OUTPUT_BLOCKS)}
-    if "style.0" in tensors:
-        expected |= {f"style.{i}": (None,) for i in range(OUTPUT_BLOCKS)}
+        expected |= {f"background_features.{i}": (None, None) for i in range(features)}
+    expected |= {f"style.{i}": (None,) for i in range(styles)}
     for i in range(regions):
         expected |= {f"regions.{i}.tokens": (views[1 + i] * n, d), f"regions.{i}.mask": (None, None)}
-    if set(tensors) != set(expected):
-        odd = sorted(set(tensors) ^ set(expected))
+    written = set(json.loads(metadata["sizes"])) if "sizes" in metadata else set(tensors)
+    if not set(tensors) == set(expected) == written:
+        odd = sorted((set(tensors) ^ set(expected)) | (set(tensors) ^ written))
         raise ColorizeError(f"{name}: tensors are missing or left over: {', '.join(odd[:3])}. {AGAIN}")
     for key, sizes in expected.items():
         tensor = tensors[key]
@@ -232,5 +245,5 @@ def _check_tensors(name: str, tensors: dict[str, Tensor], views: list[int], fing
             raise ColorizeError(f"{name}: `{key}` holds NaN or infinity. {AGAIN}")
         if key.endswith(".mask") and not bool(((tensor >= 0) & (tensor <= 1)).all()):
             raise ColorizeError(f"{name}: `{key}` holds values outside 0…1. {AGAIN}")
-    if fingerprint is None and len(expected) > 2 + 2 * regions:
-        raise ColorizeError(f"{name} holds a background or style, but not which checkpoint it belongs to. {AGAIN}")
+    if not metadata["checkpoint"] and (version or features or styles):
+        raise ColorizeError(f"{name} holds what a checkpoint has made, but not which checkpoint it belongs to. {AGAIN}")

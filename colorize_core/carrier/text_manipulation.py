@@ -159,6 +159,11 @@ def manipulate_carrier(
         The changed carrier, and the picture of what the control prompt selects, [R, H, W, 3].
     """
     thresholds = check_thresholds(thresholds)
+    if carrier.class_token is None:
+        raise ColorizeError(
+            "`carrier` holds no class token: ColorizeDiffusion XL cannot be told by text what to change. Wire the "
+            "carrier past Manipulate Reference by Text; text works with ColorizeDiffusion v2."
+        )
     channels = carrier.tokens.shape[-1]
     features = {name: text_feature(pooled, channels, name).to(carrier.tokens) for name, pooled in prompts.items()}
     target, anchor, control = (features.get(name) for name in ("target", "anchor", "control"))

@@ -11,6 +11,8 @@ from torch import Tensor
 
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
+#: Heads of towers by their width, where they are not of 64 channels: ViT-H and ViT-bigG.
+HEADS = {1280: 16, 1664: 16}
 
 
 def normalise_for_clip(image: Tensor, size: int) -> Tensor:
@@ -31,20 +33,28 @@ def normalise_for_clip(image: Tensor, size: int) -> Tensor:
 
 
 def image_tower_config(state_dict: Mapping[str, Tensor]) -> dict:
-    """Derive the sizes of an OpenCLIP image tower (keys without prefix) as a CLIP vision configuration."""
-    width, _, patch, _ = state_dict["conv1.weight"].shape
-    side = round((state_dict["positional_embedding"].shape[0] - 1) ** 0.5)
-    layers = sum(key.startswith("transformer.resblocks.") and key.endswith(".ln_1.weight") for key in state_dict)
+    """Derive the sizes of an image tower as a CLIP vision configuration.
+
+    Args:
+        state_dict: as OpenCLIP names them, without prefix, or as transformers does (`vision_model.…`).
+    """
+    openclip = "conv1.weight" in state_dict
+    inside = "" if openclip else "vision_model.embeddings."
+    width, _, patch, _ = state_dict["conv1.weight" if openclip else inside + "patch_embedding.weight"].shape
+    positions = state_dict["positional_embedding" if openclip else inside + "position_embedding.weight"].shape[0]
+    layer, norm = ("transformer.resblocks", "ln_1") if openclip else ("vision_model.encoder.layers", "layer_norm1")
+    hidden = state_dict[f"{layer}.0.mlp.{'c_fc' if openclip else 'fc1'}.weight"].shape[0]
+    layers = sum(key.startswith(f"{layer}.") and key.endswith(f".{norm}.weight") for key in state_dict)
     return {
         "model_type": "clip_vision_model",
         "hidden_act": "gelu",
         "hidden_size": width,
-        "image_size": side * patch,
-        "intermediate_size": state_dict["transformer.resblocks.0.mlp.c_fc.weight"].shape[0],
+        "image_size": round((positions - 1) ** 0.5) * patch,
+        "intermediate_size": hidden,
         "layer_norm_eps": 1e-05,
-        "num_attention_heads": 16 if width == 1280 else max(1, width // 64),
+        "num_attention_heads": HEADS.get(width, max(1, width // 64)),
         "num_channels": 3,
         "num_hidden_layers": layers,
         "patch_size": patch,
-        "projection_dim": state_dict["proj"].shape[1],
+        "projection_dim": state_dict["proj"].shape[1] if openclip else state_dict["visual_projection.weight"].shape[0],
     }

@@ -6,47 +6,16 @@ Source: spec section 1.
 """
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import re
+from collections.abc import Collection, Mapping
 
 import torch
 from torch import Tensor
 
 from ..errors import ColorizeError
-
-UNET = "model.diffusion_model."
-TOWER = "cond_stage_model.visual.model."
-
-#: Parts of a version 2 checkpoint: attribute of `Parts`, what it is, one key that shows it is there.
-REQUIRED_PARTS = (
-    ("unet", "the UNet", UNET + "input_blocks.0.0.weight"),
-    (
-        "split_lora",
-        "the split LoRA",
-        UNET + "output_blocks.3.1.transformer_blocks.0.attn2.to_q.lora_down_fg.weight",
-    ),
-    ("injection", "background injection", UNET + "warp_modules.0.norm1.weight"),
-    ("style", "style modulation", UNET + "style_modules.0.1.weight"),
-    ("background_encoder", "the background encoder", "bg_encoder.input_blocks.0.0.weight"),
-    ("style_encoder", "the style encoder", "style_encoder.input_blocks.0.0.weight"),
-    ("sketch_encoder", "the sketch encoder", "control_encoder.model.0.weight"),
-    ("vae", "the VAE", "first_stage_model.decoder.conv_in.weight"),
-)
-
-#: Prefix -> attribute of `Parts`; the first that fits wins. The split LoRA lies among the UNet's own keys.
-PREFIXES = (
-    (UNET + "warp_modules.", "injection"),
-    (UNET + "style_modules.", "style"),
-    (UNET, "unet"),
-    ("bg_encoder.", "background_encoder"),
-    ("style_encoder.", "style_encoder"),
-    ("control_encoder.", "sketch_encoder"),
-    ("first_stage_model.", "vae"),
-    (TOWER, "image_tower"),
-)
-
-#: Keys that some trainers save and that no part needs.
-IGNORED_PREFIXES = ("model_ema.", "loss.", "first_stage_model.loss.", "cond_stage_model.visual.model.logit_scale")
+from .v2 import V2
+from .version import UNET, Parts, Version
+from .versions import VERSIONS
 
 _LORA = "Load it with Load LoRA, on the MODEL that this node gives."
 _CHECKPOINT = "Load it with Load Checkpoint."
@@ -86,51 +55,46 @@ OTHER_FILES = (
     ("a VAE", ("decoder.up_blocks.0.",), "Load it with Load VAE."),
 )
 
-#: Parts that only version 2 has.
-V2_MARKS = ("bg_encoder.", "style_encoder.", UNET + "warp_modules.", UNET + "style_modules.")
 #: Parts that every version of the family has.
 FAMILY_MARKS = ("control_encoder.", "cond_stage_model.visual.")
 
 
-@dataclass
-class Parts:
-    """A checkpoint's tensors by part, without prefixes."""
-
-    unet: dict[str, Tensor] = field(default_factory=dict)
-    split_lora: dict[str, Tensor] = field(default_factory=dict)
-    injection: dict[str, Tensor] = field(default_factory=dict)
-    style: dict[str, Tensor] = field(default_factory=dict)
-    background_encoder: dict[str, Tensor] = field(default_factory=dict)
-    style_encoder: dict[str, Tensor] = field(default_factory=dict)
-    sketch_encoder: dict[str, Tensor] = field(default_factory=dict)
-    vae: dict[str, Tensor] = field(default_factory=dict)
-    image_tower: dict[str, Tensor] = field(default_factory=dict)
+def find_version(keys: Collection[str]) -> Version | None:
+    """Return the version whose marks stand among these names, complete or not; None where there is none."""
+    return next((version for version in VERSIONS if version.fits(keys)), None)
 
 
-def describe(keys: Mapping[str, Tensor]) -> tuple[str, str]:
-    """Say what a file that is no version 2 checkpoint is, and what to do with it."""
+def describe(keys: Collection[str]) -> tuple[str, str]:
+    """Say what a file with tensors of these names is that is no complete checkpoint, and what to do with it."""
     if not keys:
         return "a file without tensors", "Download the checkpoint again."
 
     def has(mark: str) -> bool:
         return any(mark in key for key in keys)
 
-    if any(has(mark) for mark in V2_MARKS):
-        return "an incomplete ColorizeDiffusion v2 checkpoint", "Download the checkpoint again."
+    version = find_version(keys)
+    if version is not None:
+        return f"an incomplete {version.name} checkpoint", "Download the checkpoint again."
     if any(has(mark) for mark in FAMILY_MARKS) or has(".lora_down_fg."):
-        version = '1.5 ("switch")' if has(".lora_down_fg.") else '1 ("mult") or 1.5 ("switch")'
+        earlier = '1.5 ("switch")' if has(".lora_down_fg.") else '1 ("mult") or 1.5 ("switch")'
         return (
-            f"an earlier ColorizeDiffusion checkpoint, version {version}",
-            "This pack runs version 2: use a v2 file such as v2-full.safetensors.",
+            f"an earlier ColorizeDiffusion checkpoint, version {earlier}",
+            f"This pack runs {told_versions()}: {V2.advice}.",
         )
     for name, marks, advice in OTHER_FILES:
         if all(has(mark) for mark in marks):
             return name, advice
-    return "no checkpoint this pack knows", "Use a ColorizeDiffusion v2 file such as v2-full.safetensors."
+    return "no checkpoint this pack knows", f"This pack runs {told_versions()}: {V2.advice}."
+
+
+def told_versions() -> str:
+    """Name the versions in a sentence."""
+    *others, last = (version.name for version in VERSIONS)
+    return f"{', '.join(others)} and {last}"
 
 
 def split_parts(state_dict: Mapping[str, Tensor], file_name: str) -> Parts:
-    """Sort a version 2 checkpoint into its parts.
+    """Sort a checkpoint into the parts of its version.
 
     Args:
         state_dict: the file's tensors, with full names.
@@ -139,22 +103,21 @@ def split_parts(state_dict: Mapping[str, Tensor], file_name: str) -> Parts:
     Raises:
         ColorizeError: the file is something else or lacks parts; says what it is, what is missing and what to do.
     """
-    missing = [(name, key) for _, name, key in REQUIRED_PARTS if key not in state_dict]
+    version = find_version(state_dict.keys()) or V2
+    missing = [part for part in version.required if part.key not in state_dict]
     if missing:
-        what, advice = describe(state_dict)
-        names = ", ".join(name for name, _ in missing)
-        first = ", ".join(key for _, key in missing[:3])
+        what, advice = describe(state_dict.keys())
+        names = ", ".join(part.name for part in missing)
+        first = ", ".join(part.key for part in missing[:3])
         raise ColorizeError(
-            f"{file_name} is {what} ({len(state_dict)} tensors). Of the {len(REQUIRED_PARTS)} parts of a "
-            f"ColorizeDiffusion v2 checkpoint it lacks {len(missing)}: {names} (first missing names: {first}). {advice}"
+            f"{file_name} is {what} ({len(state_dict)} tensors). Of the {len(version.required)} parts of a "
+            f"{version.name} checkpoint it lacks {len(missing)}: {names} (first missing names: {first}). {advice}"
         )
-    parts = Parts()
+    parts = Parts(version, {part.id: {} for part in version.parts})
     for key, value in state_dict.items():
-        for prefix, part in PREFIXES:
-            if key.startswith(prefix) and not key.startswith(IGNORED_PREFIXES):
-                target = parts.split_lora if part == "unet" and ".lora_" in key else getattr(parts, part)
-                target[key[len(prefix) :]] = value
-                break
+        part = version.part_of(key)
+        if part is not None:
+            parts[part.id][key[len(part.prefix) :]] = value
     return parts
 
 
@@ -167,25 +130,36 @@ def squeeze_projections(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
     }
 
 
-def prediction_type(choice: str, file_name: str) -> str:
-    """Return "v" or "eps": `auto` means eps where the file's own name says so, else v."""
+def prediction_type(choice: str, file_name: str, version: Version) -> str:
+    """Return "v" or "eps": `auto` means v, but eps where the version's files say so in their names.
+
+    Raises:
+        ColorizeError: the name says eps, and no such file of this version is known.
+    """
     if choice != "auto":
         return choice
-    return "eps" if "eps" in file_name.replace("\\", "/").rsplit("/", 1)[-1].lower() else "v"
+    name = file_name.replace("\\", "/").rsplit("/", 1)[-1].lower()
+    if version.eps_by_name:
+        return "eps" if "eps" in name else "v"
+    if re.search(r"(?<![a-z])eps(?![a-z])", name):
+        raise ColorizeError(
+            f"The name {file_name} says eps, but all known files of {version.name} predict v. Choose v or eps in "
+            "`prediction`, or give the file another name."
+        )
+    return "v"
 
 
 def fingerprint(parts: Parts) -> str:
     """Identify a checkpoint by the layout and a sample of its weights; fp32 and fp16 copies agree.
 
-    The image tower does not count, for a file may leave it out, nor do keys that no part needs.
+    Image encoders do not count, for a file may leave them out, nor do keys that no part needs.
     """
     digest = hashlib.sha256()
-    for part, _, key in REQUIRED_PARTS:
-        weights: dict[str, Tensor] = getattr(parts, part)
+    for part in parts.version.required:
+        weights = parts[part.id]
         for name in sorted(weights):
-            digest.update(f"{part}.{name}{tuple(weights[name].shape)}".encode())
-        prefix = next(prefix for prefix, _ in PREFIXES if key.startswith(prefix))
-        sample = weights[key.removeprefix(prefix)].flatten()[:4096].to(torch.float16).cpu()
+            digest.update(f"{part.id}.{name}{tuple(weights[name].shape)}".encode())
+        sample = weights[part.key.removeprefix(part.prefix)].flatten()[:4096].to(torch.float16).cpu()
         digest.update(sample.view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()[:16]
 

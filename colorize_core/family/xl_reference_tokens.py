@@ -6,7 +6,7 @@ Source: spec of XL, section 3; arXiv 2603.05971.
 import torch
 from torch import Tensor, nn
 
-from ..attention import Attention, torch_attention
+from ..sampling.attention import Attention, torch_attention
 
 #: Channels of an attention head; no tensor's shape tells it.
 HEAD_CHANNELS = 128
@@ -51,6 +51,7 @@ class ReferenceProjection(nn.Module):
         dtype=None,
     ):
         super().__init__()
+        self.clip_channels, self.tagger_channels = clip_channels, tagger_channels
         factory = {"device": device, "dtype": dtype}
         self.attn = _TokenAttention(clip_channels, operations, **factory)
         self.norm = operations.LayerNorm(clip_channels, **factory)

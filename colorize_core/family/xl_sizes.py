@@ -8,7 +8,7 @@ import math
 import torch
 from torch import Tensor
 
-from ..size_embedding import sinusoidal_embedding
+from .size_embedding import sinusoidal_embedding
 
 #: Stands for how pleasing a picture is; the model is always asked for this one.
 AESTHETIC_SCORE = 7.0

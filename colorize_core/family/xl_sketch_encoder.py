@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ..attention import Attention, torch_attention
-from ..sketch_encoder import STEM_STRIDES
+from ..sampling.attention import Attention, torch_attention
+from .sketch_encoder import STEM_STRIDES
 
 #: The UNet's input blocks after which hint 0…3 are added.
 HINT_BLOCKS = (0, 3, 6, 8)
@@ -97,19 +97,24 @@ class XLSketchEncoder(nn.Module):
         stem_channels: output channels of the eight convolutions of the stem; the last is the UNet's own width.
         scale_channels: channels of hints 1…3.
         attention_channels: width of the tokens that look at each other, a multiple of 128.
+        attention: the attention call; at 1024×1024 pixels it meets up to 16384 queries and 22529 keys.
         operations: where Conv2d, Linear and RMSNorm come from (`torch.nn` or one of ComfyUI's operation sets).
     """
+
+    hint_blocks = HINT_BLOCKS
 
     def __init__(
         self,
         stem_channels: Sequence[int],
         scale_channels: Sequence[int],
         attention_channels: int,
+        attention: Attention = torch_attention,
         operations=nn,
         device=None,
         dtype=None,
     ):
         super().__init__()
+        self.attention = attention
         factory = {"device": device, "dtype": dtype}
 
         def conv3(c_in: int, c_out: int, stride: int) -> nn.Module:
@@ -134,12 +139,11 @@ class XLSketchEncoder(nn.Module):
         self.attn_layer = ScaleAttention(attention_channels, operations, **factory)
         self.proj_outs = nn.ModuleList(conv1(attention_channels, c) for c in channels)
 
-    def forward(self, lines: Tensor, attention: Attention = torch_attention) -> list[Tensor]:
+    def forward(self, lines: Tensor) -> list[Tensor]:
         """Encode lines.
 
         Args:
             lines: [B, 3, H, W] in [-1, 1], lines +1 on blank -1.
-            attention: the attention call; at 1024×1024 pixels it meets up to 16384 queries and 22529 keys.
 
         Returns:
             Four hints [B, C_i, h_i, w_i], for input blocks 0, 3, 6, 8 of the UNet.
@@ -156,7 +160,7 @@ class XLSketchEncoder(nn.Module):
         angles = [rotary_angles(height, width, x.device) for height, width in grids]
         no_place = torch.zeros_like(angles[0][:1])  # the mean is not turned
         # The mean and the coarsest scale see each other.
-        x = x + self.attn_layer(x, torch.cat([no_place, *angles]), [1 + tokens[0], *tokens[1:]], attention)
+        x = x + self.attn_layer(x, torch.cat([no_place, *angles]), [1 + tokens[0], *tokens[1:]], self.attention)
 
         scales = x[:, 1:].mT.split(tokens, dim=2)
         maps = [scale.unflatten(2, grid) for scale, grid in zip(scales, grids, strict=True)]  # [B, A, h_i, w_i]

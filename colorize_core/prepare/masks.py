@@ -61,6 +61,22 @@ def resize_mask(mask: torch.Tensor, height: int, width: int) -> torch.Tensor:
     return resized[:, 0].to(mask.dtype) if mask.is_floating_point() else resized[:, 0]
 
 
+def every_eighth(mask: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    """Bring a mask to the latent's size as XL was trained with: every eighth pixel of the mask at the output's size.
+
+    Args:
+        mask: [B, H, W] in [0, 1]. height, width: of the latent.
+
+    Returns:
+        [B, height, width]; softer than in [0, 1] only where the mask had to be resized.
+
+    Source: spec-xl section 5.
+    """
+    size = (8 * height, 8 * width)
+    full = mask if mask.shape[-2:] == size else resize_mask(mask, *size)
+    return full[:, ::8, ::8]
+
+
 def fit_mask(mask: torch.Tensor, height: int, width: int) -> torch.Tensor:
     """Bring a mask to a picture's size without losing thin parts: the antialiased filter averages what it leaves out.
 

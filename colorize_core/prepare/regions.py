@@ -1,7 +1,8 @@
 """Which positions of a feature map belong to which region of the picture.
 
 Regions are numbered as their tokens lie in the context: characters first, the background last.
-Every position belongs to exactly one region; where characters overlap, the later one wins.
+Every position belongs to exactly one region, and where characters overlap, the later one wins; or regions blend into
+one another as softly as their masks do.
 
 Source: spec section 5; arXiv 2504.06895, split cross-attention.
 """
@@ -13,11 +14,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..errors import ColorizeError
 from .masks import resize_mask
 
 #: Mask values above it are the character's.
 THRESHOLD = 0.05
+#: Weights of no more than this are what rounding leaves of zero.
+NO_WEIGHT = 1e-6
 
 
 @dataclass(frozen=True)
@@ -28,10 +30,12 @@ class RegionIndex:
         positions: one LongTensor [n_r] a region, indices into the h·w tokens in ascending order. None where the
             region covers everything, so that nothing need be gathered.
         count: h·w.
+        weights: where regions overlap, one [n_r] a region, what its result counts at its positions; else empty.
     """
 
     positions: tuple[Tensor | None, ...]
     count: int
+    weights: tuple[Tensor, ...] = ()
 
     @property
     def present(self) -> list[int]:
@@ -40,7 +44,8 @@ class RegionIndex:
 
     def to(self, device: torch.device) -> "RegionIndex":
         """Return the same positions on another device."""
-        return RegionIndex(tuple(p if p is None else p.to(device) for p in self.positions), self.count)
+        positions = tuple(p if p is None else p.to(device) for p in self.positions)
+        return RegionIndex(positions, self.count, tuple(weight.to(device) for weight in self.weights))
 
 
 def region_labels(masks: Sequence[Tensor], threshold: float, height: int, width: int) -> Tensor:
@@ -74,31 +79,34 @@ def region_indices(labels: Tensor, regions: int) -> list[RegionIndex]:
     return indices
 
 
-#: What a batch of pictures is called, and where it came from, for messages.
-_GIVEN = {
-    "masks": ("The sketch mask holds {count} masks", "Give Apply Colorization one mask"),
-    "references": (
-        "The carrier holds {count} references",
-        "Several views of one character: set `several` of Encode Reference to views_of_one_character. Else give it one "
-        "picture",
-    ),
-    "backgrounds": ("The carrier holds {count} backgrounds", "Give Encode Background one picture"),
-    "styles": ("The carrier holds {count} styles", "Give Encode Style one picture"),
-    "line maps": ("Apply ControlNet has {count} line maps", "Give it one line map"),
-    "injected references": ("Attention Injection holds {count} references", "Give it one picture"),
-}
+def soft_regions(masks: Sequence[Tensor], height: int, width: int) -> list[RegionIndex]:
+    """Return one `RegionIndex` a picture in which regions overlap.
 
-
-def check_pictures_fit(what: str, counts: Sequence[int], images: int) -> None:
-    """Refuse batches that are neither one nor one for each of the `images` sampled together.
+    A character counts with its mask, as far as no later one covers it, and the background with what is left. Positions
+    at which a region counts nothing are not among its own.
 
     Args:
-        what: of `_GIVEN`. counts: how many pictures each batch holds.
+        masks: one [B_r, H, W] a character, 1 = character, at the latent's size.
+
+    Source: spec-xl section 5, split cross-attention of the v2-style model.
     """
-    for count in counts:
-        if images % count:
-            given, advice = _GIVEN[what]
-            sampled = "1 image is sampled" if images == 1 else f"{images} images are sampled together"
-            raise ColorizeError(
-                f"{given.format(count=count)}, but {sampled}. {advice}, or one for each image of the latent batch."
+    batch = math.lcm(*(mask.shape[0] for mask in masks))
+    left, weights = torch.ones(batch, height, width), []
+    for mask in reversed(masks):
+        inside = resize_mask(mask, height, width).float()
+        inside = inside.repeat(batch // len(inside), 1, 1)
+        weights.append(inside * left)
+        left = left * (1 - inside)
+    indices = []
+    for picture in zip(*reversed([left, *weights]), strict=True):
+        flat = [weight.flatten() for weight in picture]
+        found = [(weight.abs() > NO_WEIGHT).nonzero()[:, 0] for weight in flat]
+        whole = [len(positions) == height * width for positions in found]
+        indices.append(
+            RegionIndex(
+                tuple(None if all_ else positions for positions, all_ in zip(found, whole, strict=True)),
+                height * width,
+                tuple(weight[positions] for weight, positions in zip(flat, found, strict=True)),
             )
+        )
+    return indices

@@ -3,20 +3,14 @@
 Source: spec section 5.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ..errors import ColorizeError
 from ..prepare.regions import THRESHOLD
 
-#: Cross-attentions of the UNet in order of execution, as (block name, block number).
-CROSS_ATTENTIONS = (
-    *(("input", i) for i in (1, 2, 4, 5, 7, 8)),
-    ("middle", 0),
-    *(("output", i) for i in range(3, 12)),
-)
-#: Levels that one strength governs, as places in `CROSS_ATTENTIONS`; the others stay at 1.
-ENCODER_LEVEL = (0, 1)
-COLOR_LEVEL = (2, 3, 10, 11, 12)
-SEMANTIC_LEVEL = (4, 5, 7, 8, 9)
+#: A transformer of the UNet: half ("input", "middle" or "output") and block number.
+Block = tuple[str, int]
 
 
 @dataclass(frozen=True)
@@ -27,7 +21,8 @@ class Settings:
         foreground, background: factors on the attention's result in either region.
         merge: μ in [0, 1], how much of the background's result goes into the foreground.
         threshold: mask values above it are foreground.
-        levels: one factor for each of `CROSS_ATTENTIONS`.
+        encoder, color, semantic: factors on the attentions of each level.
+        blocks: a factor for each transformer's attentions, in place of the levels.
         start, end: the window of the sampling in which the tokens count, as fractions.
         ignore_start, ignore_end: a window within it in which they do not; none where the end is not after the start.
     """
@@ -36,7 +31,10 @@ class Settings:
     background: float = 1.0
     merge: float = 0.0
     threshold: float = THRESHOLD
-    levels: tuple[float, ...] = (1.0,) * len(CROSS_ATTENTIONS)
+    encoder: float = 1.0
+    color: float = 1.0
+    semantic: float = 1.0
+    blocks: Mapping[Block, float] | None = None
     start: float = 0.0
     end: float = 1.0
     ignore_start: float = 0.0
@@ -56,15 +54,31 @@ class Settings:
         """Whether the tokens count from the first step to the last."""
         return self.windows == [(0.0, 1.0)]
 
-    def level(self, block: tuple[str, int]) -> float:
-        """Return the factor of the cross-attention in a UNet block."""
-        return self.levels[CROSS_ATTENTIONS.index(block)]
+
+def block_strengths(settings: Settings, levels: Mapping[str, Sequence[Block]]) -> dict[Block, float]:
+    """Return the factor of each transformer's attentions; one that is not among them has 1.
+
+    Args:
+        levels: the transformers that `encoder`, `color` and `semantic` govern.
+    """
+    if settings.blocks is not None:
+        return dict(settings.blocks)
+    return {block: getattr(settings, level) for level, blocks in levels.items() for block in blocks}
 
 
-def level_strengths(encoder: float = 1.0, color: float = 1.0, semantic: float = 1.0) -> tuple[float, ...]:
-    """Spread the three level strengths over the sixteen cross-attentions."""
-    strengths = [1.0] * len(CROSS_ATTENTIONS)
-    for places, strength in ((ENCODER_LEVEL, encoder), (COLOR_LEVEL, color), (SEMANTIC_LEVEL, semantic)):
-        for place in places:
-            strengths[place] = strength
-    return tuple(strengths)
+def one_strength(settings: Settings, blocks: Sequence[Block], name: str) -> dict[Block, float]:
+    """Return the factor of each transformer's attentions for a version that knows one for all of them.
+
+    Args:
+        blocks: all transformers. name: the version's, for the message.
+    """
+    if settings.blocks is not None:
+        return dict(settings.blocks)
+    strengths = (settings.encoder, settings.color, settings.semantic)
+    if len(set(strengths)) > 1:
+        told = ", ".join(f"{strength:g}" for strength in strengths)
+        raise ColorizeError(
+            f"`encoder_strength`, `color_strength` and `semantic_strength` are {told}, but {name} has one reference "
+            "strength for all attentions: give the three one value, or wire Block Strengths."
+        )
+    return dict.fromkeys(blocks, strengths[0])

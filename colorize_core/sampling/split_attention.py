@@ -71,7 +71,8 @@ def split_attention(
 
     Args:
         inputs: projected tokens of B rows that share one region layout.
-        index: the positions of each region among the T queries; the last region is the background.
+        index: the positions of each region among the T queries; the last region is the background. Where regions
+            overlap, their results are added up with their weights.
         tokens: where each region's tokens lie among the S keys, as slices or positions.
         strengths: each region's factor on the attention's result.
         attend: (q, k, v) -> result, all [B, ·, C].
@@ -99,7 +100,7 @@ def split_attention(
         result = attend(plus(q, "to_q", region, x), *keys_values[region])
         return result if strengths[region] == 1.0 else result * strengths[region]
 
-    out = None
+    out = inputs.q.new_zeros(inputs.q.shape) if index.weights else None
     for region in index.present:
         positions = index.positions[region]
         x = inputs.x if positions is None else inputs.x.index_select(1, positions)
@@ -107,6 +108,10 @@ def split_attention(
         result = attend_to(region, x, q)
         if merge and region != background:
             result = result.lerp(attend_to(background, x, q), merge)
+        if index.weights and out is not None:
+            result = result.to(out.dtype) * index.weights[region].to(out.dtype)[:, None]
+            out = out + result if positions is None else out.index_add(1, positions, result)
+            continue
         if positions is None:
             return result
         out = inputs.q.new_empty(inputs.q.shape) if out is None else out

@@ -2,11 +2,17 @@
 
 from comfy_api.latest import io
 
-from ...colorize_core.host.family.encode import encode_background, encode_reference, encode_style
+from ...colorize_core.host.family.colorizer import ImageEncoders
+from ...colorize_core.host.family.encode import (
+    BackgroundChoices,
+    encode_background,
+    encode_reference,
+    encode_style,
+)
 from ..checked import checked
 from ..inputs import fraction, size, strength, transparency
 from ..schema import node_schema
-from ..sockets import Carrier, Colorizer
+from ..sockets import Carrier, Colorizer, Tagger
 
 CATEGORY = "ColorizeDiffusion/encode"
 #: What several reference pictures are.
@@ -14,7 +20,7 @@ ONE_PER_IMAGE, ONE_CHARACTER = "one_per_image", "views_of_one_character"
 
 _CLIP_VISION = (
     "The image tower: from Load Colorize Checkpoint if the file has one, else from Load CLIP Vision with "
-    "CLIP-ViT-H-14-laion2B-s32B-b79K."
+    "CLIP-ViT-H-14-laion2B-s32B-b79K, for XL with CLIP-ViT-bigG-14-laion2B-39B-b160k."
 )
 _VAE = "The VAE of Load Colorize Checkpoint."
 _COLORIZER = "From the same Load Colorize Checkpoint as the model."
@@ -29,6 +35,14 @@ def _encoder_inputs() -> list[io.Input]:
         io.Vae.Input("vae", tooltip=_VAE),
         io.ClipVision.Input("clip_vision", tooltip=_CLIP_VISION),
     ]
+
+
+def _tagger() -> io.Input:
+    return Tagger.Input(
+        "tagger",
+        optional=True,
+        tooltip="Only for ColorizeDiffusion XL: from Load Colorize Tagger, unless the checkpoint holds it.",
+    )
 
 
 class ColorizeEncodeReference(io.ComfyNode):
@@ -59,15 +73,24 @@ class ColorizeEncodeReference(io.ComfyNode):
                     "image looks at all of them.",
                 ),
                 transparency(),
+                Colorizer.Input(
+                    "colorizer",
+                    optional=True,
+                    tooltip="Needed for ColorizeDiffusion XL, whose checkpoint makes the tokens; v2 does without.",
+                ),
+                _tagger(),
             ],
             outputs=[Carrier.Output("CARRIER", display_name="carrier", tooltip="Holds the reference tokens.")],
         )
 
     @classmethod
     @checked
-    def execute(cls, clip_vision, image, several=ONE_PER_IMAGE, transparency=None) -> io.NodeOutput:
+    def execute(
+        cls, clip_vision, image, several=ONE_PER_IMAGE, transparency=None, colorizer=None, tagger=None
+    ) -> io.NodeOutput:
         """Encode."""
-        return io.NodeOutput(encode_reference(clip_vision, image, several == ONE_CHARACTER, transparency))
+        encoders = ImageEncoders(clip_vision, tagger)
+        return io.NodeOutput(encode_reference(encoders, image, several == ONE_CHARACTER, transparency, colorizer))
 
 
 class ColorizeEncodeBackground(io.ComfyNode):
@@ -104,6 +127,18 @@ class ColorizeEncodeBackground(io.ComfyNode):
                     tooltip="Only for a bleached reference whose size differs from the reference's: the reference.",
                 ),
                 transparency(),
+                _tagger(),
+                io.Mask.Input(
+                    "sketch_mask",
+                    optional=True,
+                    tooltip="Needed for XL's v2-style model: the mask that goes into Apply Colorization. Other "
+                    "versions do not look at it.",
+                ),
+                io.Mask.Input(
+                    "image_mask",
+                    optional=True,
+                    tooltip="For XL's v2-style model: what is painted white in `image` (Bleach); if missing, nothing.",
+                ),
             ],
             outputs=[Carrier.Output("CARRIER", display_name="carrier", tooltip="The carrier with a background.")],
         )
@@ -123,24 +158,21 @@ class ColorizeEncodeBackground(io.ComfyNode):
         source="background_image",
         reference=None,
         transparency=None,
+        tagger=None,
+        sketch_mask=None,
+        image_mask=None,
     ) -> io.NodeOutput:
         """Encode."""
-        bleached = source == "bleached_reference"
-        return io.NodeOutput(
-            encode_background(
-                carrier,
-                colorizer,
-                vae,
-                clip_vision,
-                image,
-                width,
-                height,
-                strength,
-                bleached,
-                reference,
-                transparency,
-            )
+        choices = BackgroundChoices(
+            strength=strength,
+            bleached=source == "bleached_reference",
+            reference=reference,
+            transparency=transparency,
+            sketch_mask=sketch_mask,
+            image_mask=image_mask,
         )
+        encoders = ImageEncoders(clip_vision, tagger)
+        return io.NodeOutput(encode_background(carrier, colorizer, vae, encoders, image, width, height, choices))
 
 
 class ColorizeEncodeStyle(io.ComfyNode):
@@ -187,5 +219,16 @@ class ColorizeEncodeStyle(io.ComfyNode):
     ) -> io.NodeOutput:
         """Encode."""
         return io.NodeOutput(
-            encode_style(carrier, colorizer, vae, clip_vision, image, width, height, background, merge, transparency)
+            encode_style(
+                carrier,
+                colorizer,
+                vae,
+                ImageEncoders(clip_vision),
+                image,
+                width,
+                height,
+                background,
+                merge,
+                transparency,
+            )
         )

@@ -2,15 +2,9 @@
 
 from comfy_api.latest import io
 
+from ...colorize_core.family.versions import VERSIONS
 from ...colorize_core.host.family.apply import apply_carrier
-from ...colorize_core.sampling.settings import (
-    COLOR_LEVEL,
-    CROSS_ATTENTIONS,
-    ENCODER_LEVEL,
-    SEMANTIC_LEVEL,
-    Settings,
-    level_strengths,
-)
+from ...colorize_core.sampling.settings import Settings
 from ..checked import checked
 from ..inputs import fraction, percent, strength
 from ..schema import node_schema
@@ -56,7 +50,8 @@ class ColorizeApply(io.ComfyNode):
                 BlockStrengths.Input(
                     "block_strengths",
                     optional=True,
-                    tooltip="All 16 attention strengths one by one, in place of encoder, color and semantic strength.",
+                    tooltip="The strengths of all attentions by their blocks, in place of encoder, color and semantic "
+                    "strength.",
                 ),
                 percent(
                     "ignore_start_percent",
@@ -117,7 +112,10 @@ class ColorizeApply(io.ComfyNode):
             background=background_strength,
             merge=merge,
             threshold=threshold,
-            levels=block_strengths or level_strengths(encoder_strength, color_strength, semantic_strength),
+            encoder=encoder_strength,
+            color=color_strength,
+            semantic=semantic_strength,
+            blocks=block_strengths,
             start=start_percent,
             end=end_percent,
             ignore_start=ignore_start_percent,
@@ -126,13 +124,27 @@ class ColorizeApply(io.ComfyNode):
         return io.NodeOutput(*apply_carrier(model, colorizer, carrier, sketch_mask, settings))
 
 
-def _level(place: int) -> str:
-    levels = {"encoder level": ENCODER_LEVEL, "color level": COLOR_LEVEL, "semantic level": SEMANTIC_LEVEL}
-    return next((name for name, places in levels.items() if place in places), "outside the levels")
+#: Transformers of the UNet in order of execution: version 2's, then those that XL alone has.
+V2_BLOCKS = (
+    *(("input", number) for number in (1, 2, 4, 5, 7, 8)),
+    ("middle", 0),
+    *(("output", number) for number in range(3, 12)),
+)
+XL_BLOCKS = tuple(("output", number) for number in range(3))
+
+
+def _levels(block: tuple[str, int]) -> str:
+    told = [
+        f"{level} level of {version.short_name}"
+        for version in VERSIONS
+        for level, blocks in version.levels.items()
+        if block in blocks
+    ]
+    return ", ".join(told) or "outside the levels"
 
 
 class ColorizeBlockStrengths(io.ComfyNode):
-    """Set the strength of each of the sixteen cross-attentions."""
+    """Set the strength of the cross-attentions of each of the UNet's transformers."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -141,12 +153,15 @@ class ColorizeBlockStrengths(io.ComfyNode):
             node_id="ColorizeBlockStrengths",
             display_name="Block Strengths",
             category="ColorizeDiffusion",
-            description="The strengths of all 16 cross-attentions of the UNet, in the order in which they run.",
+            description="The strengths of the cross-attentions of each transformer of the UNet, in the order in which "
+            "they run: 16 in v2, one attention each; 11 in XL, with its 70 attentions. Those that a version has not do "
+            "nothing.",
             inputs=[
-                strength(
-                    f"{block}_{number}", f"Cross-attention {place + 1} of 16: {block} block {number}, {_level(place)}."
-                )
-                for place, (block, number) in enumerate(CROSS_ATTENTIONS)
+                *(strength(f"{half}_{number}", cls._tooltip(half, number)) for half, number in V2_BLOCKS),
+                *(
+                    strength(f"{half}_{number}", cls._tooltip(half, number), optional=True)
+                    for half, number in XL_BLOCKS
+                ),
             ],
             outputs=[
                 BlockStrengths.Output(
@@ -155,8 +170,14 @@ class ColorizeBlockStrengths(io.ComfyNode):
             ],
         )
 
+    @staticmethod
+    def _tooltip(half: str, number: int) -> str:
+        only = ", in XL alone" if (half, number) in XL_BLOCKS else ""
+        return f"Transformer in {half} block {number}{only}: {_levels((half, number))}."
+
     @classmethod
     @checked
     def execute(cls, **strengths) -> io.NodeOutput:
-        """Put the strengths in the order of execution."""
-        return io.NodeOutput(tuple(strengths[f"{name}_{number}"] for name, number in CROSS_ATTENTIONS))
+        """Name the strengths by their blocks."""
+        blocks = (*V2_BLOCKS, *XL_BLOCKS)
+        return io.NodeOutput({block: strengths.get(f"{block[0]}_{block[1]}", 1.0) for block in blocks})

@@ -120,8 +120,8 @@ def job(base, shot, comfyui_path, tmp_path_factory):
             **parameters,
         }
         folder = tmp_path_factory.mktemp("session")
-        openjd = Path(sys.executable).with_name("openjd")
-        command = [str(openjd), "run", str(BUNDLE / "template.yaml"), "--step", "Colour"]
+        openjd = [sys.executable, "-m", "openjd"]
+        command = [*openjd, "run", str(BUNDLE / "template.yaml"), "--step", "Colour"]
         command += ["--extensions", "TASK_CHUNKING"]
         for name, value in values.items():
             command += ["--job-param", f"{name}={value}"]
@@ -145,8 +145,8 @@ NAMES = [f"sc3_{frame:04}.png" for frame in FRAMES]
 
 
 def test_the_template_is_valid():
-    openjd = Path(sys.executable).with_name("openjd")
-    command = [openjd, "check", BUNDLE / "template.yaml", "--extensions", "TASK_CHUNKING"]
+    openjd = [sys.executable, "-m", "openjd"]
+    command = [*openjd, "check", BUNDLE / "template.yaml", "--extensions", "TASK_CHUNKING"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -7,11 +7,15 @@ import gc
 import hashlib
 import json
 import zlib
+from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from golden_cases import Table
 
+GOLDEN = Path(__file__).resolve().parent.parent / "golden"
 SIZE = (96, 64)  # height, width of the output in pixels: a latent of 12×8
 
 
@@ -204,3 +208,43 @@ def dino_tower(host: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory) 
     path = tmp_path_factory.mktemp("dino") / "config.json"
     path.write_text(json.dumps(config))
     return comfy.clip_vision.ClipVisionModel(str(path))
+
+
+# --- the golden data ---
+
+
+@pytest.fixture(scope="module")
+def table(request: pytest.FixtureRequest) -> Iterator[Table]:
+    """Collects errors against the published implementation, and prints them when the module is done."""
+    collected = Table()
+    yield collected
+    capture = request.config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled():
+        print("\n\nrelative error against the published implementation")
+        for name, error, tolerance in collected.rows:
+            print(f"  {name:<44} {error:9.1e}   (allowed {tolerance:.0e})")
+
+
+@pytest.fixture(scope="session")
+def golden_xl(golden: Any) -> Any:
+    """tests/golden/xl.safetensors."""
+    return type(golden)(GOLDEN / "xl.safetensors")
+
+
+@pytest.fixture(scope="session")
+def load_xl(pack: Any, base_directory: Path, golden_keys: Any, golden_weights: Any) -> Any:
+    """Return a function that loads one of XL's tiny checkpoints, "base" or "v2", with the image encoders inside it."""
+    import functools
+
+    from safetensors.torch import save_file
+
+    @functools.cache
+    def load(model: str) -> Any:
+        tensors = golden_weights(golden_keys(f"xl-{model}-tiny"), 0)
+        tensors |= {f"cond_stage_model.{k}": v for k, v in golden_weights(golden_keys("xl-clip-tiny"), 0).items()}
+        tensors |= {f"img_embedder.{k}": v for k, v in golden_weights(golden_keys("xl-tagger-tiny"), 0).items()}
+        path = base_directory / "models" / "checkpoints" / f"tiny-xl-{model}.safetensors"
+        save_file(tensors, str(path))
+        return pack.run("ColorizeCheckpointLoader", ckpt_name=path.name)
+
+    return load

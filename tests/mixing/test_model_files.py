@@ -134,7 +134,7 @@ def test_at_the_published_size_the_saved_unet_is_known_to_comfyui(host, pack, go
     tensors = {name: host.torch.empty(shape, device="meta") for name, shape in golden_keys("full").items()}
     parts = checkpoint.split_parts(tensors, "v2-full.safetensors")
     prefix = "model.diffusion_model."
-    file = {prefix + name: value for name, value in checkpoint.squeeze_projections(parts.unet).items()}
+    file = {prefix + name: value for name, value in checkpoint.squeeze_projections(parts["unet"]).items()}
     assert comfy.model_detection.unet_prefix_from_state_dict(file) == prefix
     config = comfy.model_detection.model_config_from_unet(file, prefix)
     assert type(config) is comfy.supported_models.SD20

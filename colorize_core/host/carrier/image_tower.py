@@ -14,7 +14,6 @@ import comfy.ops
 import torch
 from torch import Tensor
 
-from ...carrier.carrier import Carrier
 from ...carrier.tokens import image_tower_config, normalise_for_clip
 from ...errors import ColorizeError
 from ...weights import check_complete
@@ -23,10 +22,13 @@ from .encoders import CHUNK, finite
 
 
 def load_image_tower(state_dict: dict[str, Tensor], file_name: str) -> comfy.clip_vision.ClipVisionModel:
-    """Build CLIP_VISION from an OpenCLIP tower (keys without prefix), at any size."""
+    """Build CLIP_VISION from a tower as OpenCLIP names it (keys without prefix), or transformers, at any size."""
     with reading_sizes("the image tower", file_name):
         config = image_tower_config(state_dict)
-        weights = comfy.clip_vision.convert_to_transformers(dict(state_dict), "")
+        weights = dict(state_dict)
+        if "conv1.weight" in weights:
+            weights = comfy.clip_vision.convert_to_transformers(weights, "")
+        weights.pop("vision_model.embeddings.position_ids", None)
         meta, operations = torch.device("meta"), comfy.ops.manual_cast
         tower = comfy.clip_model.CLIPVisionModelProjection(config, torch.float32, meta, operations)
         check_complete("the image tower", file_name, tower.state_dict(), weights)
@@ -57,18 +59,27 @@ def encode_tokens(clip_vision: comfy.clip_vision.ClipVisionModel, image: Tensor)
     return tokens.float().to(comfy.model_management.intermediate_device())
 
 
-def tokens_of(clip_vision: comfy.clip_vision.ClipVisionModel | None, picture: Tensor) -> Tensor:
-    """Encode pictures [R, H, W, 3] into tokens [R, 1 + N, D], a few at a time."""
+def check_tower(clip_vision: comfy.clip_vision.ClipVisionModel | None, needs: str) -> None:
+    """Refuse what is no CLIP tower; `needs` is the one to load."""
     if clip_vision is None:
         raise ColorizeError(
-            "`clip_vision` is empty: this checkpoint holds no image tower. Load CLIP-ViT-H-14-laion2B-s32B-b79K "
-            "(models/clip_vision) with Load CLIP Vision and wire it in."
+            f"`clip_vision` is empty: this checkpoint holds no image tower. Load {needs} (models/clip_vision) with "
+            "Load CLIP Vision and wire it in."
         )
     if not isinstance(getattr(clip_vision.model, "visual_projection", None), torch.nn.Module):
         raise ColorizeError(
             "`clip_vision` is an image tower without a projection (DINOv2 or SigLIP); expected a CLIP tower. Load "
-            "CLIP-ViT-H-14-laion2B-s32B-b79K (models/clip_vision) with Load CLIP Vision."
+            f"{needs} (models/clip_vision) with Load CLIP Vision."
         )
+
+
+def tokens_of(clip_vision: comfy.clip_vision.ClipVisionModel | None, picture: Tensor, needs: str) -> Tensor:
+    """Encode pictures [R, H, W, 3] into tokens [R, 1 + N, D], a few at a time.
+
+    Args:
+        needs: the tower to load, for messages.
+    """
+    check_tower(clip_vision, needs)
     chunks = list(picture.split(CHUNK))
     progress = comfy.utils.ProgressBar(len(chunks))
     encoded = []
@@ -77,16 +88,3 @@ def tokens_of(clip_vision: comfy.clip_vision.ClipVisionModel | None, picture: Te
         encoded.append(encode_tokens(clip_vision, chunk))
         progress.update(1)
     return finite(torch.cat(encoded), "clip_vision", "--fp32-text-enc")
-
-
-def matching_tokens(clip_vision: comfy.clip_vision.ClipVisionModel | None, picture: Tensor, carrier: Carrier) -> Tensor:
-    """Encode pictures [R, H, W, 3] into patch tokens [R, N, D] like the carrier's own."""
-    tokens = tokens_of(clip_vision, picture)[:, 1:]
-    if tuple(tokens.shape[1:]) != carrier.picture_shape:
-        count, channels = carrier.picture_shape
-        raise ColorizeError(
-            f"`clip_vision` gives {tokens.shape[1]} tokens of {tokens.shape[2]} channels; the carrier's reference has "
-            f"{count} of {channels}. Wire one and the same CLIP_VISION into Encode "
-            "Reference, Encode Background and Encode Style."
-        )
-    return tokens

@@ -10,9 +10,6 @@ from torch import Tensor
 
 from ...errors import ColorizeError, check_finite
 
-#: Stable Diffusion's latents: how many channels, and the factor from the VAE's to the model's.
-LATENT_FORMAT = comfy.latent_formats.SD15()
-
 
 def resize_to_output(picture: Tensor, width: int, height: int) -> Tensor:
     """Bring a picture [R, h, w, 3] to the output's size, without keeping its proportions.
@@ -25,21 +22,24 @@ def resize_to_output(picture: Tensor, width: int, height: int) -> Tensor:
     return F.interpolate(channels_first, size=(height, width), mode="bicubic").movedim(1, -1)
 
 
-def encode_with_vae(vae: comfy.sd.VAE, picture: Tensor) -> Tensor:
+def encode_with_vae(vae: comfy.sd.VAE, picture: Tensor, latent_format: comfy.latent_formats.LatentFormat) -> Tensor:
     """Return the posterior mean of a picture [R, H, W, 3] in the model's scale, [R, 4, H/8, W/8].
+
+    Args:
+        latent_format: the model's.
 
     Raises:
         ColorizeError: the VAE is of another kind, or its precision does not suffice.
     """
     latent = vae.encode(picture)
-    expected = (len(picture), LATENT_FORMAT.latent_channels, picture.shape[1] // 8, picture.shape[2] // 8)
+    expected = (len(picture), latent_format.latent_channels, picture.shape[1] // 8, picture.shape[2] // 8)
     if tuple(latent.shape) != expected:
         raise ColorizeError(
             f"`vae` makes latents of shape {tuple(latent.shape)}; expected {expected}. Wire the VAE of Load Colorize "
             "Checkpoint, or another Stable Diffusion 1.x or 2.x VAE."
         )
     check_finite(latent, "`vae` makes", "Its precision does not suffice: start ComfyUI with --fp32-vae.")
-    return latent * LATENT_FORMAT.scale_factor
+    return latent_format.process_in(latent)
 
 
 def check_output_size(width: int, height: int) -> None:

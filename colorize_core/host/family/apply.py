@@ -15,8 +15,9 @@ from ...prepare.one_sided import one_sided
 from ...sampling.settings import Settings
 from ..notice import notice_mask
 from ..sampling.model_patch import ColorizePatch, sigma_windows
-from ..sampling.unet_layout import context_channels
+from ..sampling.unet_layout import attention_places, context_channels
 from .colorizer import Colorizer
+from .encode import check_carrier
 from .unet import checkpoint_of
 
 
@@ -39,17 +40,17 @@ def apply_carrier(
         ColorizeError: model, colorizer and carrier do not belong together, or the mask is no mask.
     """
     check_model(model, colorizer)
-    carrier.check_checkpoint(colorizer.checkpoint, colorizer.context_channels, colorizer.file_name)
     if mask is not None:
         mask = checked_mask(mask, "sketch_mask").cpu()
         notice_mask("Apply Colorization", one_sided(mask, "sketch_mask", settings.threshold))
+    check_carrier(carrier, colorizer)
     regions = carrier.characters(mask)
     windows = sigma_windows(model.get_model_object("model_sampling"), settings)
+    recipe = colorizer.recipe(carrier, bool(regions), settings, attention_places(model))
     patched = model.clone()
-    patch = ColorizePatch(carrier, colorizer.background_path, colorizer.style, regions, settings, windows)
-    patch.install(patched)
-    context = carrier.context(regions)
-    return patched, [[context, {}]], [[torch.zeros_like(context), {}]]
+    ColorizePatch(carrier, regions, recipe, settings, windows).install(patched)
+    context, options = carrier.context(regions), colorizer.conditioning_options()
+    return patched, [[context, dict(options)]], [[torch.zeros_like(context), dict(options)]]
 
 
 def check_model(model: comfy.model_patcher.ModelPatcher, colorizer: Colorizer) -> None:
@@ -57,7 +58,7 @@ def check_model(model: comfy.model_patcher.ModelPatcher, colorizer: Colorizer) -
     unet = getattr(model.model, "diffusion_model", None)
     if not isinstance(unet, UNetModel):
         raise ColorizeError(
-            f"`model` is a {type(model.model).__name__}; expected the Stable Diffusion 2.x UNet of "
+            f"`model` is a {type(model.model).__name__}; expected the UNet of "
             f"{colorizer.file_name}. Wire the MODEL of Load Colorize Checkpoint."
         )
     checkpoint = checkpoint_of(model)

@@ -1,7 +1,6 @@
 """From a checkpoint file to MODEL, COLORIZER, CONTROL_NET, VAE and CLIP_VISION."""
 
 from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,11 +15,10 @@ from torch import Tensor
 from ...family.checkpoint import fingerprint, prediction_type, split_parts, vae_config
 from ...weights import check_complete, check_weights
 from ..carrier.image_tower import load_image_tower
-from ..loading import read_file, reading_sizes
+from ..loading import load_module, read_file, reading_sizes
 from ..sampling.sketch_control import SketchControl
-from .colorizer import Colorizer, load_colorizer
-from .sketch_control import load_sketch_control
-from .unet import load_unet
+from .colorizer import Colorizer
+from .versions import BUILDERS
 
 
 class LoadedCheckpoint(NamedTuple):
@@ -34,7 +32,7 @@ class LoadedCheckpoint(NamedTuple):
 
 
 def load_checkpoint(path: str, prediction: str = "auto") -> LoadedCheckpoint:
-    """Load a ColorizeDiffusion v2 checkpoint.
+    """Load a ColorizeDiffusion checkpoint.
 
     Args:
         path: .safetensors, or .ckpt, .pth, .pt through the safe loader.
@@ -55,21 +53,23 @@ def load_tensors(tensors: Mapping[str, Tensor], file_name: str, prediction: str 
         prediction: as in `load_checkpoint`.
     """
     parts = split_parts(tensors, file_name)
-    for part in fields(parts):
-        check_weights(getattr(parts, part.name), file_name)
-    checkpoint = fingerprint(parts)
+    for weights in parts.tensors.values():
+        check_weights(weights, file_name)
+    checkpoint, build = fingerprint(parts), BUILDERS[parts.version.id]
+    predicted = prediction_type(prediction, file_name, parts.version)
     progress = comfy.utils.ProgressBar(len(tensors))
-    clip_vision = load_image_tower(parts.image_tower, file_name) if parts.image_tower else None
-    progress.update(len(parts.image_tower))
-    vae = load_vae(parts.vae, file_name)
-    progress.update(len(parts.vae))
-    control_net = load_sketch_control(parts.sketch_encoder, file_name)
-    progress.update(len(parts.sketch_encoder))
-    colorizer = load_colorizer(parts, file_name, checkpoint)
-    progress.update_absolute(len(tensors) - len(parts.unet))
-    model = load_unet(parts.unet, prediction_type(prediction, file_name), file_name, checkpoint)
-    progress.update(len(parts.unet))
-    return LoadedCheckpoint(model, colorizer, control_net, vae, clip_vision)
+    tower = build.image_tower(parts)
+    clip_vision = load_image_tower(tower, file_name) if tower else None
+    progress.update(len(tower))
+    vae = load_vae(parts["vae"], file_name)
+    progress.update(len(parts["vae"]))
+    encoder = load_module(build.sketch_encoder, parts["sketch_encoder"], "the sketch encoder", file_name)
+    progress.update(len(parts["sketch_encoder"]))
+    colorizer = build.colorizer(parts, file_name, checkpoint)
+    progress.update_absolute(len(tensors) - len(parts["unet"]))
+    model = build.model(parts, predicted, file_name, checkpoint)
+    progress.update(len(parts["unet"]))
+    return LoadedCheckpoint(model, colorizer, SketchControl(encoder), vae, clip_vision)
 
 
 def load_vae(state_dict: dict[str, Tensor], file_name: str) -> comfy.sd.VAE:

@@ -1,31 +1,32 @@
-"""From pictures to a carrier: reference tokens, background features, style vectors.
+"""From pictures to a carrier: reference tokens, background, style; what differs by version the COLORIZER knows.
 
 Source: spec sections 2, 4 and 6.
 """
 
-import comfy.clip_vision
-import comfy.latent_formats
-import comfy.model_management
-import comfy.model_patcher
+from dataclasses import dataclass
+
 import comfy.sd
-import comfy.utils
-import torch
 from torch import Tensor
 
-from ...carrier.carrier import Carrier, check_batches, fit_rows, join_views
-from ...family.size_embedding import size_embedding
+from ...carrier.carrier import Carrier, check_batches, join_views
+from ...errors import ColorizeError
+from ...family.versions import name_of
+from ...prepare.masks import checked_mask
 from ...prepare.pictures import as_rgb, checked_picture
-from ..carrier.encoders import CHUNK, finite, memory_for, progress_and_cancel
-from ..carrier.image_tower import matching_tokens, tokens_of
-from ..carrier.latents import check_output_size, encode_with_vae, resize_to_output
-from .colorizer import Colorizer
+from ..carrier.image_tower import tokens_of
+from ..carrier.latents import check_output_size
+from .colorizer import BackgroundPicture, Colorizer, ImageEncoders
+
+#: The image tower of all versions that take a reference without the COLORIZER.
+TOWER = "CLIP-ViT-H-14-laion2B-s32B-b79K"
 
 
 def encode_reference(
-    clip_vision: comfy.clip_vision.ClipVisionModel,
+    encoders: ImageEncoders,
     image: Tensor,
     one_character: bool = False,
     transparency: Tensor | None = None,
+    colorizer: Colorizer | None = None,
 ) -> Carrier:
     """Encode the colour reference.
 
@@ -33,64 +34,96 @@ def encode_reference(
         image: [R, H, W, C] in [0, 1].
         one_character: the pictures are views of one character, so that each image attends to the tokens of all.
         transparency: [R or 1, H', W'] in [0, 1], 1 = transparent; what it clears is white paper.
+        colorizer: of the checkpoint that the tokens are for; needed where it makes them.
     """
-    tokens = tokens_of(clip_vision, as_rgb(image, transparency=transparency))
+    picture = as_rgb(image, transparency=transparency)
+    version = checkpoint = None
+    class_token: Tensor | None
+    if colorizer is None:
+        if encoders.tagger is not None:
+            raise ColorizeError(
+                "`tagger` is wired, but `colorizer` is not: reference tokens for ColorizeDiffusion XL are made by its "
+                "checkpoint. Wire the COLORIZER of Load Colorize Checkpoint into Encode Reference."
+            )
+        tokens = tokens_of(encoders.clip_vision, picture, TOWER)
+        tokens, class_token = tokens[:, 1:], tokens[:, :1]
+    else:
+        tokens, class_token = colorizer.tokens(encoders, picture)
+        if colorizer.version.own_tokens:
+            version, checkpoint = colorizer.version.id, colorizer.checkpoint
+    views = 1
     if one_character:
-        class_token = tokens[:, :1].mean(dim=0, keepdim=True)
-        return Carrier(tokens=join_views(tokens[:, 1:]), class_token=class_token, views=len(tokens))
-    return Carrier(tokens=tokens[:, 1:], class_token=tokens[:, :1])
+        views, tokens = len(tokens), join_views(tokens)
+        class_token = None if class_token is None else class_token.mean(dim=0, keepdim=True)
+    return Carrier(tokens=tokens, class_token=class_token, views=views, checkpoint=checkpoint, version=version)
+
+
+@dataclass(frozen=True)
+class BackgroundChoices:
+    """The choices of Encode Background; see `BackgroundPicture`.
+
+    Attributes:
+        strength: factor on the features.
+        bleached: the image is a bleached reference.
+        reference: the picture that a bleached reference stands for, if its size differs from the image's.
+        transparency: [R or 1, H', W'] in [0, 1], 1 = transparent; what it clears is white paper.
+        sketch_mask, image_mask: of any size.
+    """
+
+    strength: float = 1.0
+    bleached: bool = False
+    reference: Tensor | None = None
+    transparency: Tensor | None = None
+    sketch_mask: Tensor | None = None
+    image_mask: Tensor | None = None
 
 
 def encode_background(
     carrier: Carrier,
     colorizer: Colorizer,
     vae: comfy.sd.VAE,
-    clip_vision: comfy.clip_vision.ClipVisionModel,
+    encoders: ImageEncoders,
     image: Tensor,
     width: int,
     height: int,
-    strength: float = 1.0,
-    bleached: bool = False,
-    reference: Tensor | None = None,
-    transparency: Tensor | None = None,
+    choices: BackgroundChoices,
 ) -> Carrier:
     """Encode the background.
 
     Args:
         image: [R, H, W, C] in [0, 1], a background picture, or the reference with its character painted white.
         width, height: the output, in pixels.
-        strength: factor on the features.
-        bleached: the image is a bleached reference, so the encoder's context is the reference's tokens.
-        reference: the picture that a bleached reference stands for, if its size differs from the image's.
-        transparency: [R or 1, H', W'] in [0, 1], 1 = transparent; what it clears is white paper.
 
     Returns:
-        The carrier with background tokens and features.
+        The carrier with background tokens, and features where the version has any.
     """
     check_carrier(carrier, colorizer)
     check_output_size(width, height)
-    picture = as_rgb(image, transparency=transparency)
+    picture = as_rgb(image, transparency=choices.transparency)
     check_batches(len(carrier.tokens), len(picture), ("reference", "image"))
-    tokens = matching_tokens(clip_vision, picture, carrier)
+    bleached, reference = choices.bleached, choices.reference
     sized = checked_picture(reference, "reference") if bleached and reference is not None else image
-    of_reference = bleached or carrier.style_has_background
-    features = encode_latents(
-        colorizer.background_encoder,
-        vae,
-        picture,
-        carrier.tokens if of_reference else tokens,
-        size_embedding(sized.shape[1], sized.shape[2], height, width),
-        width,
-        height,
+    given = BackgroundPicture(
+        picture=picture,
+        tokens=matching_tokens(colorizer, encoders, picture, carrier),
+        vae=vae,
+        width=width,
+        height=height,
+        strength=choices.strength,
+        bleached=bleached,
+        own_size=(sized.shape[1], sized.shape[2]),
+        sketch_mask=None if choices.sketch_mask is None else checked_mask(choices.sketch_mask, "sketch_mask"),
+        image_mask=None if choices.image_mask is None else checked_mask(choices.image_mask, "image_mask"),
     )
-    return carrier.with_background(tokens, tuple(strength * f for f in features), colorizer.checkpoint)
+    features = colorizer.background_features(carrier, given)
+    return carrier.with_background(given.tokens, features, colorizer.checkpoint)
 
 
 def encode_style(
     carrier: Carrier,
     colorizer: Colorizer,
     vae: comfy.sd.VAE,
-    clip_vision: comfy.clip_vision.ClipVisionModel,
+    encoders: ImageEncoders,
     image: Tensor,
     width: int,
     height: int,
@@ -112,12 +145,16 @@ def encode_style(
     """
     check_carrier(carrier, colorizer)
     check_output_size(width, height)
+    if not colorizer.version.has_style:
+        raise ColorizeError(
+            f"{colorizer.file_name} is {colorizer.version.name}, which has no style encoder: wire the carrier past "
+            "Encode Style. A style comes with ColorizeDiffusion v2."
+        )
 
-    def vectors(rgb: Tensor, name: str) -> list[Tensor]:
+    def vectors(rgb: Tensor, name: str) -> tuple[Tensor, ...]:
         check_batches(len(carrier.tokens), len(rgb), ("reference", name))
-        y = size_embedding(rgb.shape[1], rgb.shape[2], height, width)
-        tokens = matching_tokens(clip_vision, rgb, carrier)
-        return encode_latents(colorizer.style_encoder, vae, rgb, tokens, y, width, height)
+        tokens = matching_tokens(colorizer, encoders, rgb, carrier)
+        return colorizer.style_vectors(tokens, vae, rgb, width, height)
 
     picture = as_rgb(image, transparency=transparency)
     if background is not None:
@@ -125,46 +162,30 @@ def encode_style(
     style = vectors(picture, "image")
     if background is not None and merge:
         mixed_in = vectors(as_rgb(background, name="background"), "background")
-        style = [(1 - merge) * s + merge * b for s, b in zip(style, mixed_in, strict=True)]
-    return carrier.with_style(tuple(style), background is not None, colorizer.checkpoint)
+        style = tuple((1 - merge) * s + merge * b for s, b in zip(style, mixed_in, strict=True))
+    return carrier.with_style(style, background is not None, colorizer.checkpoint)
 
 
 def check_carrier(carrier: Carrier, colorizer: Colorizer) -> None:
-    """Refuse a carrier whose tokens or encodings belong to another checkpoint."""
-    carrier.check_checkpoint(colorizer.checkpoint, colorizer.context_channels, colorizer.file_name)
+    """Refuse a carrier that was encoded for another version, or whose tokens belong to another checkpoint."""
+    version, own = colorizer.version, colorizer.version.id if colorizer.version.own_tokens else None
+    if carrier.version != own:
+        came = "without a COLORIZER" if carrier.version is None else f"for {name_of(carrier.version)}"
+        raise ColorizeError(
+            f"The carrier was encoded {came}, but {colorizer.file_name} is {version.name}. Encode the reference with "
+            f"this checkpoint's COLORIZER and {version.needs} wired into Encode Reference."
+        )
+    carrier.check_checkpoint(colorizer.checkpoint, colorizer.context_channels, colorizer.file_name, version.needs)
 
 
-def encode_latents(
-    encoder: comfy.model_patcher.ModelPatcher,
-    vae: comfy.sd.VAE,
-    picture: Tensor,
-    context: Tensor,
-    y: Tensor,
-    width: int,
-    height: int,
-) -> list[Tensor]:
-    """Run a background or style encoder on pictures.
-
-    Args:
-        picture: [R, h, w, 3] in [0, 1]; resized to the output without keeping its proportions.
-        context: [R or 1, N, D], tokens. y: [1, 512].
-        width, height: the output in pixels, multiples of 8.
-
-    Returns:
-        What the encoder gives, one tensor an output block, with R rows (or as many as the context has).
-    """
-    latent = encode_with_vae(vae, resize_to_output(picture, width, height))
-    rows = max(len(latent), len(context))
-    latent, context = fit_rows(latent, rows), fit_rows(context, rows)
-    comfy.model_management.load_models_gpu([encoder], memory_required=memory_for(encoder, latent[:CHUNK]))
-    device, dtype = encoder.load_device, encoder.model.compute_dtype
-    blocks = len(encoder.model.input_blocks)
-    starts = range(0, rows, CHUNK)
-    advance = progress_and_cancel(blocks * len(starts))
-    outputs: list[list[Tensor]] = []
-    for start in starts:
-        batch = [t[start : start + CHUNK].to(device=device, dtype=dtype) for t in (latent, context)]
-        sizes = y.to(device=device, dtype=dtype).expand(len(batch[0]), -1)
-        encoded = encoder.model(*batch, sizes, on_block=lambda: next(advance))
-        outputs.append([o.to(comfy.model_management.intermediate_device()) for o in encoded])
-    return [finite(torch.cat(parts), "colorizer", "--fp32-unet") for parts in zip(*outputs, strict=True)]
+def matching_tokens(colorizer: Colorizer, encoders: ImageEncoders, picture: Tensor, carrier: Carrier) -> Tensor:
+    """Encode pictures [R, H, W, 3] into tokens [R, N, D] like the carrier's own."""
+    tokens, _ = colorizer.tokens(encoders, picture)
+    if tuple(tokens.shape[1:]) != carrier.picture_shape:
+        count, channels = carrier.picture_shape
+        raise ColorizeError(
+            f"`clip_vision` gives {tokens.shape[1]} tokens of {tokens.shape[2]} channels; the carrier's reference has "
+            f"{count} of {channels}. Wire one and the same CLIP_VISION into Encode "
+            "Reference, Encode Background and Encode Style."
+        )
+    return tokens

@@ -1,4 +1,4 @@
-"""The MODEL: ComfyUI's stock Stable Diffusion 2.x UNet with the checkpoint's weights."""
+"""The MODEL: ComfyUI's stock UNet with the checkpoint's weights."""
 
 import comfy.model_base
 import comfy.model_detection
@@ -6,11 +6,11 @@ import comfy.model_management
 import comfy.model_patcher
 import comfy.ops
 import comfy.supported_models
+import comfy.supported_models_base
 import torch
 from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
 from torch import Tensor
 
-from ...family.checkpoint import squeeze_projections
 from ...weights import check_complete
 from ..loading import cancellable, dtypes_for, patcher_for, reading_sizes, takes_weights_as_they_are
 
@@ -20,16 +20,24 @@ CHECKPOINT_ATTACHMENT = "colorize_checkpoint"
 _MODEL_TYPES = {"v": comfy.model_base.ModelType.V_PREDICTION, "eps": comfy.model_base.ModelType.EPS}
 
 
-class ColorizeSD2(comfy.supported_models.SD20):
-    """Stable Diffusion 2.x of any width, whose prediction type is told instead of guessed from the weights."""
+class _ToldPrediction:
+    """Lets the prediction type be told instead of guessed from the weights."""
 
     def __init__(self, unet_config: dict, prediction: str):
-        super().__init__(unet_config)
+        super().__init__(unet_config)  # type: ignore[call-arg]
         self.prediction = prediction
 
     def model_type(self, state_dict, prefix=""):
         """Return the prediction type that ComfyUI builds the sampling with."""
         return _MODEL_TYPES[self.prediction]
+
+
+class ColorizeSD2(_ToldPrediction, comfy.supported_models.SD20):
+    """Stable Diffusion 2.x of any width."""
+
+
+class ColorizeSDXL(_ToldPrediction, comfy.supported_models.SDXL):
+    """Stable Diffusion XL of any width."""
 
 
 def unet_config(state_dict: dict[str, Tensor], file_name: str) -> dict:
@@ -38,7 +46,7 @@ def unet_config(state_dict: dict[str, Tensor], file_name: str) -> dict:
         return comfy.model_detection.detect_unet_config(state_dict, "")
 
 
-def layout(config: ColorizeSD2, file_name: str) -> dict[str, Tensor]:
+def layout(config: comfy.supported_models_base.BASE, file_name: str) -> dict[str, Tensor]:
     """Return the weights of the UNet of these sizes without their memory: a file may tell of any."""
     with reading_sizes("the UNet", file_name):
         operations = comfy.ops.disable_weight_init
@@ -46,20 +54,18 @@ def layout(config: ColorizeSD2, file_name: str) -> dict[str, Tensor]:
 
 
 def load_unet(
-    state_dict: dict[str, Tensor], prediction: str, file_name: str, checkpoint: str
+    state_dict: dict[str, Tensor], config: comfy.supported_models_base.BASE, file_name: str, checkpoint: str
 ) -> comfy.model_patcher.ModelPatcher:
     """Build ComfyUI's UNet and fill it.
 
     Args:
-        state_dict: the UNet's weights without prefix, projections as in the file.
-        prediction: "v" or "eps".
+        state_dict: the UNet's weights as ComfyUI names them.
+        config: of ComfyUI's model.
         checkpoint: the fingerprint that the MODEL carries, so that a foreign colorizer is noticed.
 
     Returns:
         A stock MODEL.
     """
-    state_dict = squeeze_projections(state_dict)
-    config = ColorizeSD2(unet_config(state_dict, file_name), prediction)
     check_complete("the UNet", file_name, layout(config, file_name), state_dict)
     storage, compute = dtypes_for(state_dict)
     config.set_inference_dtype(storage, None if compute == storage else compute)

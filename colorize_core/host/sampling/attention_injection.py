@@ -18,24 +18,21 @@ from torch import Tensor
 from ...carrier.carrier import fit_rows
 from ...errors import ColorizeError
 from ...prepare.pictures import as_rgb
-from ...prepare.regions import check_pictures_fit
+from ...sampling.batches import check_pictures_fit
 from ...sampling.hints import deepest_first
-from ...sampling.settings import CROSS_ATTENTIONS
 from ..carrier.latents import encode_with_vae, resize_to_output
 from .attention import attend
-from .patch_hooks import Hook, acts_at, ours_last, remove_hooks, replace_attention
+from .patch_hooks import REPLACED, Hook, acts_at, ours_last, remove_hooks, replace_attention
 from .row_indices import RowIndices
 from .sampling_run import Crop, live_conditionings
 from .sketch_control import SketchControl
 from .unet_call import live_rows, rows_of
+from .unet_layout import AttentionPlace, attention_places
 
 #: Key of our hooks, and where a run and a call keep their state in transformer options.
 KEY, RUN, CALL = "colorize_injection", "colorize_injection_run", "colorize_injection_call"
 #: Where an attention keeps how many of its keys are its own.
 OWN = "colorize_injection_own"
-
-#: Each transformer of the UNet has one self-attention beside its cross-attention.
-SELF_ATTENTIONS = CROSS_ATTENTIONS
 
 
 @dataclass
@@ -55,17 +52,17 @@ class InjectionRun:
 
 @dataclass
 class InjectionCall:
-    """One call of the UNet: kept self-attention inputs by block, and the rows that are reference-free.
+    """One call of the UNet: kept self-attention inputs by place, and the rows that are reference-free.
 
     Attributes:
-        blocks: those whose attention no other patch replaces; only they look at the reference.
+        places: those whose attention no other pack replaces; only they look at the reference.
     """
 
     run: InjectionRun
     free_rows: list[int]
-    blocks: frozenset[tuple[str, int]]
+    places: frozenset[AttentionPlace]
     storing: bool = True
-    kept: dict[tuple[str, int], Tensor] = field(default_factory=dict)
+    kept: dict[AttentionPlace, Tensor] = field(default_factory=dict)
 
 
 class AttentionInjection:
@@ -84,13 +81,14 @@ class AttentionInjection:
         self.control = control
         self.fidelity = fidelity
         self.start_sigma = start_sigma
+        self.places: tuple[AttentionPlace, ...] = ()
 
     def install(self, model: comfy.model_patcher.ModelPatcher) -> None:
         """Register with a MODEL, which must be a clone, in place of any earlier installation."""
         remove_hooks(model.model_options["transformer_options"], KEY)
         model.set_model_attn1_patch(Hook(KEY, self.before_attention, self.control.get_models()))
-        for block in SELF_ATTENTIONS:
-            replace_attention(model, KEY, "attn1", block, self.attention)
+        self.places = attention_places(model)
+        replace_attention(model, KEY, "attn1", self.places, self.attention)
         kinds = comfy.patcher_extension.WrappersMP
         for kind, wrapper in ((kinds.SAMPLER_SAMPLE, self.around_run), (kinds.DIFFUSION_MODEL, self.around_unet)):
             comfy.patcher_extension.add_wrapper_with_key(
@@ -123,10 +121,10 @@ class AttentionInjection:
         rows = rows_of(x, transformer_options)
         live = set(live_rows(run.live, transformer_options, rows))
         free = [row for row in range(len(x)) if row not in live]
-        hooks = {block: acts_at(transformer_options, KEY, "attn1", block) for block in SELF_ATTENTIONS}
-        alone = frozenset(block for block, hook in hooks.items() if hook is not None and hook.alone)
+        hooks = {place: acts_at(transformer_options, KEY, "attn1", place) for place in self.places}
+        alone = frozenset(place for place, hook in hooks.items() if hook is not None and hook.alone)
         call = InjectionCall(run, free, alone)
-        transformer_options = ours_last(transformer_options, KEY, "attn1_patch") | {CALL: call}
+        transformer_options = ours_last(transformer_options, KEY, "attn1_patch") | {CALL: call, REPLACED: alone}
         noisy = self.noised(run, x, sigmas, tuple(rows.of(len(self.latent), "references of Attention Injection")))
         lines = self.lines(run.control, noisy)
         executor(noisy, timesteps, context, y, lines, transformer_options, **kwargs)
@@ -155,24 +153,29 @@ class AttentionInjection:
     def before_attention(self, x: Tensor, context: Tensor, value: Tensor, extra_options: dict):
         """Keep the normed input of a self-attention, or put the kept one beside its own: [B, T (+ S), C]."""
         call: InjectionCall | None = extra_options.get(CALL)
-        block = extra_options["block"]
+        place = AttentionPlace.of(extra_options)
         # Queries cut into tiles (HyperTile) have rows of their own, which the reference's tokens do not fit.
-        if call is None or block not in call.blocks or len(x) != len(context):
+        if call is None or place not in call.places or len(x) != len(context):
             return x, context, value
         if call.storing:
-            call.kept[block] = context
+            call.kept[place] = context
             return x, context, value
-        kept = call.kept.pop(block, None)
+        kept = call.kept.pop(place, None)
         if kept is None:
             return x, context, value
         extra_options[OWN] = context.shape[1]
         return x, torch.cat([context, kept], dim=1), torch.cat([value, kept], dim=1)
 
-    def attention(self, q: Tensor, k: Tensor, v: Tensor, extra_options: dict) -> Tensor:
-        """Attend; reference-free rows mix in the result without the kept tokens: f·out_c + (1 - f)·out_u."""
+    def attention(self, q: Tensor, k: Tensor, v: Tensor, extra_options: dict) -> Tensor | None:
+        """Attend; reference-free rows mix in the result without the kept tokens: f·out_c + (1 - f)·out_u.
+
+        None where injection does not act.
+        """
         call: InjectionCall | None = extra_options.get(CALL)
+        if call is None or AttentionPlace.of(extra_options) not in call.places:
+            return None
         own = extra_options.get(OWN)
-        if call is None or own is None or not call.free_rows or not self.fidelity:
+        if own is None or not call.free_rows or not self.fidelity:
             return attend(q, k, v, extra_options)
         rows = call.run.rows.index(call.free_rows, q.device)
         without = attend(q[rows], k[rows, :own], v[rows, :own], extra_options)
@@ -211,7 +214,7 @@ def inject_reference(
             "Load Colorize Checkpoint itself, not one of Load ControlNet Model."
         )
     resized = resize_to_output(as_rgb(image, transparency=transparency), width, height)
-    latent = encode_with_vae(vae, resized)
+    latent = encode_with_vae(vae, resized, model.model.latent_format)
     control = control_net.copy().set_cond_hint(1.0 - resized.movedim(-1, 1), strength=sketch_fidelity)
     noise = torch.randn((1, *latent.shape[1:]), generator=torch.Generator().manual_seed(seed))
     sampling = model.get_model_object("model_sampling")

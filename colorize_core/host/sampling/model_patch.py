@@ -1,45 +1,42 @@
-"""The patch: split cross-attention, background injection and style modulation on a clone of the MODEL.
+"""The patch: split cross-attention on a clone of the MODEL, and the pieces that a version adds to it.
 
 How a call of the UNet goes:
 
     around_run       SAMPLER_SAMPLE wrapper    makes the `SamplingRun`, drops it when the run ends or is interrupted
     (call_wrappers)  three wrappers of the calls   which picture, and which part of it, each row of a call is
     around_unet      DIFFUSION_MODEL wrapper   makes the `UNetCall`: which rows are live, the regions, the window
-      time_embedding   emb_patch               style: scale and shift of every output block
       before_attention attn2_patch             keeps the projections' inputs, narrows them to the rows that matter
       attention        attn2 replace           split attention on projected tokens
-      before_concat    output_block_patch      style of the block before; background into the skip
-      (pre-hook)       on `out`                style of the last block
+      (pieces)         what a version adds: style, background injection, stored states of a background
 
 Source: spec section 5.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 
-import comfy.ldm.modules.attention
 import comfy.model_patcher
 import comfy.patcher_extension
 import torch
 from torch import Tensor
 
 from ...carrier.carrier import Carrier, Region
-from ...prepare.regions import RegionIndex, check_pictures_fit
-from ...sampling.settings import CROSS_ATTENTIONS, Settings
+from ...prepare.regions import RegionIndex
+from ...sampling.batches import check_pictures_fit
+from ...sampling.settings import Settings
 from ...sampling.split_attention import Projected, split_attention, tokens_by_region
-from ...sampling.split_lora import SIDES
-from ...sampling.style_modulation import modulate
 from .attention import attend
 from .call_wrappers import around_conditionings, around_model, around_prediction
 from .hint_sizes import hints_that_fit
 from .patch_hooks import Hook, acts_at, ours_last, remove_hooks, replace_attention
-from .row_indices import positions_of, put_positions
-from .sampling_run import RUN, SamplingRun, areas, live_conditionings, references
+from .pieces import CALL, KEY, Recipe
+from .sampling_run import RUN, Crop, MaskLayout, SamplingRun, areas, live_conditionings, references
 from .unet_call import UNetCall, live_rows, rows_of
+from .unet_layout import AttentionPlace, attention_places
+from .weight_lora import remove_lora
 
-#: Key of our hooks, so that a second Apply replaces the first.
-KEY = "colorize"
-#: Where a call and an attention keep their state in transformer options.
-CALL, INPUTS = "colorize_call", "colorize_inputs"
+#: Where an attention keeps its inputs in transformer options.
+INPUTS = "colorize_inputs"
 #: (largest, smallest) sigma of steps in which the tokens count.
 SigmaWindow = tuple[float, float]
 
@@ -49,15 +46,15 @@ class ColorizePatch:
 
     Args:
         regions: the characters in the order of their tokens; none for plain reference attention.
+        recipe: what the version makes of the carrier.
         windows: the sigmas in which the tokens count, used where a run's own model is not known.
     """
 
     def __init__(
         self,
         carrier: Carrier,
-        background_path: comfy.model_patcher.ModelPatcher,
-        style_heads: comfy.model_patcher.ModelPatcher,
         regions: Sequence[Region],
+        recipe: Recipe,
         settings: Settings,
         windows: Sequence[SigmaWindow],
     ):
@@ -66,26 +63,23 @@ class ColorizePatch:
         self.settings = settings
         self.windows = tuple(windows)
         self.token_counts = carrier.token_counts(regions)
-        self.features = carrier.background_features if regions else ()
-        self.style = carrier.style
-        self.background_path = background_path
-        self.style_heads = style_heads
+        self.recipe = recipe
+        self.pieces = tuple(recipe.pieces)
+        self.places: tuple[AttentionPlace, ...] = ()
 
     # --- installation ---
 
     def install(self, model: comfy.model_patcher.ModelPatcher) -> None:
         """Register with a MODEL, which must be a clone; only what is needed, in place of any earlier installation."""
         remove_hooks(model.model_options["transformer_options"], KEY)
-        models = [self.background_path] * bool(self.features) + [self.style_heads] * bool(self.style)
-        scaled = any(level != 1.0 for level in self.settings.levels)
+        remove_lora(model)
+        self.places = attention_places(model)
+        scaled = any(self.recipe.strength(place) != 1.0 for place in self.places)
         if self.masks or scaled:
             model.set_model_attn2_patch(Hook(KEY, self.before_attention))
-            for block in CROSS_ATTENTIONS:
-                replace_attention(model, KEY, "attn2", block, self.attention)
-        if models:
-            model.set_model_output_block_patch(Hook(KEY, self.before_concat, models))
-        if self.style:
-            model.set_model_patch(Hook(KEY, self.time_embedding), "emb_patch")
+            replace_attention(model, KEY, "attn2", self.places, self.attention)
+        for piece in self.pieces:
+            piece.install(model)
         kinds = comfy.patcher_extension.WrappersMP
         # A run is always known: the sketch encoder asks it which parts of which pictures the model is called with.
         wrappers: dict[str, Callable] = {
@@ -103,10 +97,14 @@ class ColorizePatch:
 
     # --- around a run and a call ---
 
+    def new_run(self) -> SamplingRun:
+        """Return a run that nothing is known of but the masks."""
+        return SamplingRun(MaskLayout(self.masks, self.settings.threshold, self.recipe.latent_mask))
+
     @torch.compiler.disable(recursive=False)
     def around_run(self, executor, guider, sigmas, extra_args, *args, **kwargs):
         """Keep the run's constants for as long as it lasts."""
-        run = SamplingRun(self.masks, self.settings.threshold)
+        run = self.new_run()
         sampling = guider.model_patcher.get_model_object("model_sampling")
         run.windows = sigma_windows(sampling, self.settings)
         run.live, run.areas = live_conditionings(guider), areas(guider)
@@ -126,13 +124,14 @@ class ColorizePatch:
     def check_batches(self, images: int) -> None:
         """Refuse masks, backgrounds and styles that are neither one nor one for each of the run's pictures."""
         check_pictures_fit("masks", [len(mask) for mask in self.masks], images)
-        check_pictures_fit("backgrounds", [len(feature) for feature in self.features[:1]], images)
-        check_pictures_fit("styles", [len(vectors) for vectors in self.style[:1]], images)
+        for piece in self.pieces:
+            for what, count in piece.batches().items():
+                check_pictures_fit(what, [count], images)
 
     @torch.compiler.disable(recursive=False)
     def around_unet(self, executor, x, timesteps, context, y, control, transformer_options, **kwargs):
-        """Prepare one call of the UNet, and modulate what comes before its last layers."""
-        run = transformer_options.get(RUN) or SamplingRun(self.masks, self.settings.threshold)
+        """Prepare one call of the UNet."""
+        run = transformer_options.get(RUN) or self.new_run()
         if not self.settings.whole_run and context is not None:
             context = context * self.counts_now(run, transformer_options).to(context.dtype)
         # Where another pack changes what is attended to, a context of zeros is no sign of a result of zeros.
@@ -143,23 +142,16 @@ class ColorizePatch:
             rows=rows,
             tokens=0 if context is None else context.shape[1],
             live=live_rows(live, transformer_options, rows),
-            narrow=self.narrow_blocks(transformer_options),
+            narrow=self.narrow_places(transformer_options),
         )
         if run.shape is None:
             self.check_batches(max(rows.pictures) + 1)
         control, transformer_options = hints_that_fit(control, transformer_options)
         transformer_options = ours_last(transformer_options, KEY, "attn2_patch") | {CALL: call}
-
-        def modulate_last(module, inputs):
-            return (modulate(inputs[0], *call.modulations[-1]), *inputs[1:]) if call.modulations else None
-
-        # The one place without a patch of ComfyUI's own: between the last block and `out`.
-        handle = executor.class_obj.out.register_forward_pre_hook(modulate_last) if self.style else None
-        try:
+        with ExitStack() as around:
+            for piece in self.pieces:
+                around.enter_context(piece.around_call(executor.class_obj, call))
             return executor(x, timesteps, context, y, control, transformer_options, **kwargs)
-        finally:
-            if handle is not None:
-                handle.remove()
 
     def counts_now(self, run: SamplingRun, transformer_options: dict) -> Tensor:
         """Return 1 where the tokens count at this step, 0 where not; on the device, without asking it."""
@@ -169,34 +161,20 @@ class ColorizePatch:
         inside = [(sigmas[:1] <= largest) & (sigmas[:1] >= smallest) for largest, smallest in windows]
         return torch.stack(inside).any(dim=0).view(1, 1, 1)
 
-    def narrow_blocks(self, transformer_options: dict) -> frozenset[tuple[str, int]]:
-        """Find the blocks in which the attention is ours alone: no other attn2 patch, our replacement in place."""
+    def narrow_places(self, transformer_options: dict) -> frozenset[AttentionPlace]:
+        """Find the places at which the attention is ours alone: no other attn2 patch, our replacement in place."""
         if not inputs_are_ours(transformer_options):
             return frozenset()
-        ours = {block: acts_at(transformer_options, KEY, "attn2", block) for block in CROSS_ATTENTIONS}
-        return frozenset(block for block, hook in ours.items() if hook is not None and hook.alone)
+        ours = {place: acts_at(transformer_options, KEY, "attn2", place) for place in self.places}
+        return frozenset(place for place, hook in ours.items() if hook is not None and hook.alone)
 
     # --- inside a call ---
-
-    @torch.compiler.disable
-    def time_embedding(self, embedding: Tensor, model_channels: int, transformer_options: dict) -> Tensor:
-        """Work out the style's scales and shifts from the time embedding [B, 4C], which stays as it is."""
-        call: UNetCall = transformer_options[CALL]
-
-        def vectors() -> list[Tensor]:
-            pictures = call.rows.of(len(self.style[0]), "styles")
-            return [s.to(embedding)[pictures] for s in self.style]
-
-        key = ("style", call.rows.pictures, embedding.device, embedding.dtype)
-        style = call.run.once(key, vectors)
-        call.modulations = self.style_heads.model(style, embedding)
-        return embedding
 
     @torch.compiler.disable
     def before_attention(self, x: Tensor, context: Tensor, value: Tensor, extra_options: dict):
         """Keep the inputs of the projections for the LoRA, and leave out the rows whose result is known."""
         call: UNetCall = extra_options[CALL]
-        if extra_options["block"] in call.narrow and len(call.live) < len(call.rows):
+        if AttentionPlace.of(extra_options) in call.narrow and len(call.live) < len(call.rows):
             rows = call.run.rows.index(call.live, x.device)
             x, context, value = x[rows], context[rows], value[rows]
         extra_options[INPUTS] = (x, context, value)
@@ -216,7 +194,7 @@ class ColorizePatch:
             result = self.split(call, inputs, extra_options)
         else:
             result = attend(inputs.q, inputs.k, inputs.v, extra_options)
-            result = result * self.settings.level(extra_options["block"])
+            result = result * self.recipe.strength(AttentionPlace.of(extra_options))
         if len(call.live) == len(call.rows):
             return result
         out = q.new_zeros(len(call.rows), *q.shape[1:])
@@ -225,11 +203,15 @@ class ColorizePatch:
 
     def split(self, call: UNetCall, inputs: Projected, extra_options: dict) -> Tensor:
         """Attend by region, the live rows of each mask picture together."""
-        block = extra_options["block"]
+        place = AttentionPlace.of(extra_options)
         size = call.feature_size(inputs.q.shape[1], extra_options.get("activations_shape"))
         device = inputs.q.device
         tokens = self.tokens_of_regions(call, inputs.k.shape[1], device)
-        strengths = [self.settings.level(block) * strength for strength in self.strengths]
+        strengths = [self.recipe.strength(place) * strength for strength in self.strengths]
+
+        def layout_of(crop: Crop, picture: int) -> RegionIndex:
+            regions = call.run.soft_regions if self.recipe.soft_split else call.run.regions
+            return regions(crop, size, device)[picture]
 
         def attend_rows(part: Projected, layout: RegionIndex) -> Tensor:
             return split_attention(
@@ -238,18 +220,18 @@ class ColorizePatch:
                 tokens,
                 strengths,
                 lambda q, k, v: attend(q, k, v, extra_options),
-                lambda projection, region, x: self.lora(block, projection, region, x),
+                lambda projection, region, x: self.lora(place, projection, region, x),
                 self.settings.merge,
             )
 
         groups = call.by_layout(call.live, (call.run.pictures, "masks"))
         if len(groups) == 1:
             (crop, picture) = next(iter(groups))
-            return attend_rows(inputs, call.layout(crop, picture, size, device))
+            return attend_rows(inputs, layout_of(crop, picture))
         out = torch.empty_like(inputs.q)
         for (crop, picture), places in groups.items():
             rows = call.run.rows.index(places, device)
-            out[rows] = attend_rows(inputs.rows(rows), call.layout(crop, picture, size, device))
+            out[rows] = attend_rows(inputs.rows(rows), layout_of(crop, picture))
         return out
 
     def tokens_of_regions(self, call: UNetCall, keys: int, device: torch.device) -> list[slice] | list[Tensor]:
@@ -265,50 +247,11 @@ class ColorizePatch:
 
         return call.run.once(("tokens", keys, count, device), positions)
 
-    def lora(self, block: tuple[str, int], projection: str, region: int, x: Tensor) -> Tensor | None:
-        """Return the split LoRA's addition; there is one only where a background is injected."""
-        if not self.features:
+    def lora(self, place: AttentionPlace, projection: str, region: int, x: Tensor) -> Tensor | None:
+        """Return what the LoRA of a region adds to a projection."""
+        if self.recipe.lora is None:
             return None
-        side = SIDES[1] if region == len(self.masks) else SIDES[0]
-        return self.background_path.model.lora.addition(block, projection, side, x)
-
-    @torch.compiler.disable
-    def before_concat(self, h: Tensor, skip: Tensor, transformer_options: dict) -> tuple[Tensor, Tensor]:
-        """Modulate the block before with its style, and inject the background into the skip.
-
-        h [B, c, h, w], skip [B, c', h, w].
-        """
-        call: UNetCall = transformer_options[CALL]
-        number = transformer_options["block"][1]
-        if call.modulations and number > 0:
-            h = modulate(h, *call.modulations[number - 1])
-        if self.features:
-            skip = self.inject(call, number, skip)
-        return h, skip
-
-    def inject(self, call: UNetCall, number: int, skip: Tensor) -> Tensor:
-        """Let the background's positions of a skip [B, c, h, w] look up the background features."""
-        block = self.background_path.model.injection.warp_modules[number]
-        size = (skip.shape[-2], skip.shape[-1])
-        features = self.features[number]
-
-        def keys_values() -> tuple[Tensor, Tensor]:
-            return block.keys_values(features.to(skip))
-
-        keys, values = call.run.once(("injection", number, skip.device, skip.dtype), keys_values)
-        out = skip.flatten(2).transpose(1, 2).clone(memory_format=torch.contiguous_format)  # [B, h·w, c]
-        masks, backgrounds = (call.run.pictures, "masks"), (len(features), "backgrounds")
-        groups = call.by_layout(range(len(call.rows)), masks, backgrounds)
-        for (crop, picture, source), places in groups.items():
-            rows = call.run.rows.index(places, skip.device)
-            background = call.layout(crop, picture, size, skip.device).positions[-1]
-            if background is not None and not len(background):
-                continue
-            part = positions_of(out, rows, background)
-            k, v = (t[source].expand(len(part), -1, -1) for t in (keys, values))
-            part = block(part, k, v, comfy.ldm.modules.attention.optimized_attention)
-            put_positions(out, rows, background, part)
-        return out.transpose(1, 2).unflatten(2, skip.shape[-2:])
+        return self.recipe.lora(place.block, projection, region == len(self.masks), x)
 
 
 # --- functions of the patch ---

@@ -1,7 +1,8 @@
 """Callables as ComfyUI's ModelPatcher wants them: shared by clones, asked for side models."""
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import comfy.model_patcher
 import comfy.patcher_extension
@@ -9,9 +10,12 @@ import torch
 from torch import Tensor
 
 from .attention import attend
+from .unet_layout import AttentionPlace
 
 #: Key of the callback that gives each clone hooks of its own.
 OWN_HOOKS = "colorize_own_hooks"
+#: Where a call of the UNet keeps the self-attentions that Attention Injection works on, in transformer options.
+REPLACED = "colorize_replaced"
 
 
 class Hook:
@@ -48,6 +52,17 @@ class Hook:
         """Return the models that ComfyUI loads together with the patched one."""
         return self.side_models
 
+    def owners(self) -> list[Any]:
+        """List the patches of ours that it calls methods of."""
+        owner = getattr(self.call, "__self__", None)
+        return [] if owner is None else [owner]
+
+    def rebound(self, other: Callable[[Any], Any]) -> "Hook":
+        """Return a hook that calls the same methods of `other(owner)`."""
+        hook = copy.copy(self)
+        hook.call = rebound(self.call, other)
+        return hook
+
 
 class AttentionHook(Hook):
     """Our replacement of one attention, together with those that other packs have at the same place.
@@ -58,12 +73,14 @@ class AttentionHook(Hook):
     MODEL's options, so that each clone of a MODEL needs a hook of its own: see `own_hooks`.
 
     Args:
+        calls: our patches' functions by their keys. The first that does not return None gives the result.
         earlier: the replacement that was there before.
         added: (callback, its keyword arguments) of those that came later.
     """
 
-    def __init__(self, key: str, call: Callable, earlier: Callable | None = None, added: Sequence = ()):
-        super().__init__(key, call)
+    def __init__(self, calls: Mapping[str, Callable], earlier: Callable | None = None, added: Sequence = ()):
+        super().__init__("", self.ours)
+        self.calls = dict(calls)
         self.earlier = earlier
         self.added = list(added)
 
@@ -76,10 +93,18 @@ class AttentionHook(Hook):
         """Let another pack add callback(out, q, k, v, extra_options, **kwargs) between its sigmas, if it has any."""
         self.added.append((callback, kwargs))
 
+    def ours(self, q: Tensor, k: Tensor, v: Tensor, extra_options: dict) -> Tensor:
+        """Attend as the first of our patches does that acts now."""
+        for call in self.calls.values():
+            out = call(q, k, v, extra_options)
+            if out is not None:
+                return out
+        return attend(q, k, v, extra_options)
+
     @torch.compiler.disable
     def __call__(self, q: Tensor, k: Tensor, v: Tensor, extra_options: dict) -> Tensor:
         """Attend: q [B, T, C], k and v [B, S, C] -> [B, T, C]."""
-        out = self.call(q, k, v, extra_options)
+        out = self.ours(q, k, v, extra_options)
         if self.earlier is not None:
             out = out + (self.earlier(q, k, v, extra_options) - attend(q, k, v, extra_options))
         for callback, kwargs in self.added:
@@ -89,25 +114,40 @@ class AttentionHook(Hook):
 
     def copy(self) -> "AttentionHook":
         """Return a hook that others can join without joining this one."""
-        return AttentionHook(self.key, self.call, self.earlier, self.added)
+        return AttentionHook(self.calls, self.earlier, self.added)
 
     def __deepcopy__(self, memo) -> "AttentionHook":
-        return AttentionHook(self.key, self.call, copy.deepcopy(self.earlier, memo), self.added)
+        return AttentionHook(self.calls, copy.deepcopy(self.earlier, memo), self.added)
 
     def to(self, *args, **kwargs) -> "AttentionHook":
         """Move what another pack has here, as ComfyUI would if it stood alone; this hook stays as it is."""
         move = getattr(self.earlier, "to", None)
         moved = self.earlier if move is None else move(*args, **kwargs)
-        return self if moved is self.earlier else AttentionHook(self.key, self.call, moved, self.added)
+        return self if moved is self.earlier else AttentionHook(self.calls, moved, self.added)
 
     def models(self) -> list[comfy.model_patcher.ModelPatcher]:
-        """Return the models of ours and of the earlier replacement."""
+        """Return the models of the earlier replacement."""
         theirs = getattr(self.earlier, "models", None)
-        return [*self.side_models, *(theirs() if theirs is not None else ())]
+        return list(theirs()) if theirs is not None else []
 
-    def others(self) -> Callable | None:
-        """Return what stays when ours is taken out."""
-        return AttentionHook("", attend, self.earlier, self.added) if self.added else self.earlier
+    def owners(self) -> list[Any]:
+        """List the patches of ours that it calls methods of."""
+        return [call.__self__ for call in self.calls.values() if hasattr(call, "__self__")]
+
+    def rebound(self, other: Callable[[Any], Any]) -> "AttentionHook":
+        """Return a hook that calls the same methods of `other(owner)`."""
+        calls = {key: rebound(call, other) for key, call in self.calls.items()}
+        return AttentionHook(calls, self.earlier, self.added)
+
+    def without(self, key: str) -> Callable | None:
+        """Return what stays when one of our patches is taken out; None where nothing does."""
+        calls = {name: call for name, call in self.calls.items() if name != key}
+        return AttentionHook(calls, self.earlier, self.added) if calls or self.added else self.earlier
+
+
+def rebound(call: Callable, other: Callable[[Any], Any]) -> Callable:
+    """Return the same method of `other(its owner)`."""
+    return getattr(other(call.__self__), call.__name__)  # type: ignore[no-any-return,attr-defined]
 
 
 def within_sigmas(extra_options: dict, kwargs: dict) -> bool:
@@ -119,18 +159,28 @@ def within_sigmas(extra_options: dict, kwargs: dict) -> bool:
 
 
 def replace_attention(
-    model: comfy.model_patcher.ModelPatcher, key: str, kind: str, block: tuple[str, int], call: Callable
+    model: comfy.model_patcher.ModelPatcher, key: str, kind: str, places: Sequence[AttentionPlace], call: Callable
 ) -> None:
-    """Replace the attention of a UNet block, keeping what another pack has put there.
+    """Replace attentions of the UNet, keeping what another pack has put there.
 
     Args:
         model: a clone, from which an earlier installation of ours has been removed.
         kind: "attn1" or "attn2".
+        places: all that are replaced; where every block has one transformer block, ComfyUI and other packs call a
+            place by its block.
     """
     replacements = model.model_options["transformer_options"].get("patches_replace", {}).get(kind, {})
-    place = (*block, 0) if (*block, 0) in replacements else block  # ComfyUI asks for the longer name first
-    hook = AttentionHook(key, call, replacements.get(place))
-    (model.set_model_attn1_replace if kind == "attn1" else model.set_model_attn2_replace)(hook, *place)
+    replace = model.set_model_attn1_replace if kind == "attn1" else model.set_model_attn2_replace
+    by_block = not any(place.layer for place in places)
+    for place in places:
+        # ComfyUI asks for the longer name first.
+        name = place.block if by_block and tuple(place) not in replacements else tuple(place)
+        there = replacements.get(name, replacements.get(place.block))
+        if isinstance(there, AttentionHook):
+            hook = AttentionHook(there.calls | {key: call}, there.earlier, there.added)
+        else:
+            hook = AttentionHook({key: call}, there)
+        replace(hook, *name)
     at_clone = comfy.patcher_extension.CallbacksMP.ON_CLONE
     model.remove_callbacks_with_key(at_clone, OWN_HOOKS)
     model.add_callback_with_key(at_clone, OWN_HOOKS, own_hooks)
@@ -146,11 +196,11 @@ def own_hooks(original: comfy.model_patcher.ModelPatcher, clone: comfy.model_pat
     clone.model_options = clone.model_options | {"transformer_options": options | {"patches_replace": replaced}}
 
 
-def acts_at(transformer_options: dict, key: str, kind: str, block: tuple[str, int]) -> AttentionHook | None:
-    """Return our replacement of a block's attention, if it is the one that ComfyUI will call."""
+def acts_at(transformer_options: dict, key: str, kind: str, place: AttentionPlace) -> AttentionHook | None:
+    """Return our replacement of an attention, if it is the one that ComfyUI will call."""
     replacements = transformer_options.get("patches_replace", {}).get(kind, {})
-    hook = replacements.get((*block, 0), replacements.get(block))
-    return hook if isinstance(hook, AttentionHook) and hook.key == key else None
+    hook = replacements.get(tuple(place), replacements.get(place.block))
+    return hook if isinstance(hook, AttentionHook) and key in hook.calls else None
 
 
 def ours_last(transformer_options: dict, key: str, kind: str) -> dict:
@@ -167,15 +217,12 @@ def ours_last(transformer_options: dict, key: str, kind: str) -> dict:
 def remove_hooks(transformer_options: dict, key: str) -> None:
     """Take an earlier installation of one of our patches out of a clone's options; all other patches stay."""
 
-    def ours(patch) -> bool:
-        return isinstance(patch, Hook) and patch.key == key
-
     for patches in transformer_options.get("patches", {}).values():
-        patches[:] = [patch for patch in patches if not ours(patch)]
+        patches[:] = [patch for patch in patches if not (isinstance(patch, Hook) and patch.key == key)]
     for replacements in transformer_options.get("patches_replace", {}).values():
         for place, patch in list(replacements.items()):
-            if ours(patch):
-                others = patch.others() if isinstance(patch, AttentionHook) else None
-                replacements.pop(place) if others is None else replacements.update({place: others})
+            if isinstance(patch, AttentionHook) and key in patch.calls:
+                rest = patch.without(key)
+                replacements.pop(place) if rest is None else replacements.update({place: rest})
     for wrappers in transformer_options.get("wrappers", {}).values():
         wrappers.pop(key, None)

@@ -3,14 +3,15 @@
 import itertools
 import logging
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from ...prepare.masks import resize_mask
-from ...prepare.regions import RegionIndex, region_indices, region_labels
+from ...prepare.regions import THRESHOLD, RegionIndex, region_indices, region_labels, soft_regions
 from ...sampling.latent_parts import Place, cut, find_parts
 from .row_indices import RowIndices
 
@@ -47,6 +48,20 @@ class Crop(NamedTuple):
         return cut(picture, *(size * scale for size in self[1:]))
 
 
+@dataclass(frozen=True)
+class MaskLayout:
+    """The characters' masks and how they part a picture.
+
+    Attributes:
+        masks: one [B_r, H, W] a character. threshold: above it is character.
+        latent_mask: brings a mask to the latent's size, (mask, h, w) -> [B_r, h, w].
+    """
+
+    masks: tuple[Tensor, ...] = ()
+    threshold: float = THRESHOLD
+    latent_mask: Callable[[Tensor, int, int], Tensor] = resize_mask
+
+
 class SamplingRun:
     """The constants of one run of one patch, on the device and in the dtype of the run.
 
@@ -55,9 +70,9 @@ class SamplingRun:
     Memory at 768², full size and fp16: keys and values of the background 60 MB, all else under 2 MB.
     """
 
-    def __init__(self, masks: Sequence[Tensor], threshold: float):
-        self.masks = masks
-        self.threshold = threshold
+    def __init__(self, layout: MaskLayout):
+        self.mask_layout = layout
+        self.masks = layout.masks
         #: (largest, smallest) sigma of the steps in which the tokens count, for each window.
         self.windows: list[tuple[float, float]] = []
         #: Conditioning id -> whether its context is not all zeros.
@@ -125,9 +140,16 @@ class SamplingRun:
         crop = Crop((height, width), top, left, min(area[0], height - top), min(area[1], width - left))
         return crop if (crop.height, crop.width) == latent else Crop.whole(*latent)
 
-    def masks_at(self, size: tuple[int, int]) -> list[Tensor]:
-        """Return the masks at the latent's size (h, w)."""
-        return self.once(("masks", size), lambda: [resize_mask(mask, *size) for mask in self.masks])
+    def masks_at(self, crop: Crop) -> list[Tensor]:
+        """Return the masks of a part of the latent, at the latent's size."""
+
+        def make() -> list[Tensor]:
+            return [self.mask_layout.latent_mask(mask, *crop.full) for mask in self.masks]
+
+        whole = self.once(("masks", crop.full), make)
+        return [crop.of(mask) for mask in whole]
+
+    # Layouts are made on the CPU, so that they are the same on every device and cost no synchronisation later.
 
     def regions(self, crop: Crop, size: tuple[int, int], device: torch.device) -> list[RegionIndex]:
         """Return the region layout of each mask picture.
@@ -140,12 +162,27 @@ class SamplingRun:
         """
 
         def make() -> list[RegionIndex]:
-            # On the CPU, so that the layout is the same on every device and costs no synchronisation later.
-            masks = [crop.of(mask) for mask in self.masks_at(crop.full)]
-            indices = region_indices(region_labels(masks, self.threshold, *size), len(masks) + 1)
-            return [index.to(device) for index in indices]
+            labels = region_labels(self.masks_at(crop), self.mask_layout.threshold, *size)
+            return [index.to(device) for index in region_indices(labels, len(self.masks) + 1)]
 
         return self.once(("regions", crop, size, device), make)
+
+    def soft_regions(self, crop: Crop, size: tuple[int, int], device: torch.device) -> list[RegionIndex]:
+        """Return the layout of each mask picture in which regions overlap, with their weights; see `regions`."""
+
+        def make() -> list[RegionIndex]:
+            return [index.to(device) for index in soft_regions(self.masks_at(crop), *size)]
+
+        return self.once(("soft regions", crop, size, device), make)
+
+    def sides(self, crop: Crop, size: tuple[int, int], threshold: float, device: torch.device) -> list[RegionIndex]:
+        """Return the layout of each mask picture in two regions, all characters and the background; see `regions`."""
+
+        def make() -> list[RegionIndex]:
+            background = region_labels(self.masks_at(crop), threshold, *size) == len(self.masks)
+            return [index.to(device) for index in region_indices(background.long(), 2)]
+
+        return self.once(("sides", crop, size, threshold, device), make)
 
 
 def conditionings_of(guider) -> Iterator[dict]:

@@ -3,7 +3,8 @@
 Source: spec section 3.
 """
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Sequence
 
 import comfy.controlnet
 import comfy.model_patcher
@@ -12,7 +13,8 @@ import comfy.utils
 import torch
 from torch import Tensor
 
-from ...prepare.regions import check_pictures_fit
+from ...errors import ColorizeError
+from ...sampling.batches import check_pictures_fit
 from ...sampling.hints import checked_line_map, deepest_first, to_lines
 from .row_indices import RowIndices
 from .sampling_run import RUN, Crop, SamplingRun
@@ -42,6 +44,8 @@ class SketchControl(comfy.controlnet.ControlBase):
         super().__init__()
         self.encoder = encoder
         self.upscale_algorithm = "bicubic"
+        #: A factor for each hint, finest first; 1 for those that are not told.
+        self.hint_strengths: tuple[float, ...] = ()
         #: What Apply ControlNet gave; another pack may put a part of it into `cond_hint_original`.
         self.whole_line_map: Tensor | None = None
         #: AnimateDiff-Evolved refuses a ControlNet in its context windows that lacks these, and sets them.
@@ -166,7 +170,9 @@ class SketchControl(comfy.controlnet.ControlBase):
         if kept is None or kept[0] is not source:
             encoder, device = self.encoder.model, key[-1]
             lines = to_lines(cut()).contiguous()
-            kept = (source, encoder(lines.to(device=device, dtype=encoder.compute_dtype)))
+            hints = encoder(lines.to(device=device, dtype=encoder.compute_dtype))
+            factors = itertools.chain(self.hint_strengths, itertools.repeat(1.0))
+            kept = (source, [hint if f == 1.0 else f * hint for hint, f in zip(hints, factors, strict=False)])
             if len(self._hints) >= MOST_PARTS:
                 self._hints.pop(next(iter(self._hints)))
             self._hints[key] = kept
@@ -191,6 +197,7 @@ class SketchControl(comfy.controlnet.ControlBase):
         copied = SketchControl(self.encoder)
         self.copy_to(copied)
         copied.whole_line_map = self.whole_line_map
+        copied.hint_strengths = self.hint_strengths
         return copied
 
 
@@ -206,3 +213,15 @@ def at_end_of_run(patcher: comfy.model_patcher.ModelPatcher, key: str, act: Call
 
     patcher.remove_callbacks_with_key(kind, key)
     patcher.add_callback_with_key(kind, key, at_end)
+
+
+def with_hint_strengths(control: SketchControl, strengths: Sequence[float]) -> SketchControl:
+    """Return a sketch encoder whose hints have a factor each, finest first; further factors do nothing."""
+    if not isinstance(control, SketchControl):
+        raise ColorizeError(
+            f"`control_net` is a {type(control).__name__}; expected the sketch encoder. Wire the CONTROL_NET of "
+            "Load Colorize Checkpoint itself, not one of Load ControlNet Model."
+        )
+    copied = control.copy()
+    copied.hint_strengths = tuple(strengths)
+    return copied

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ...errors import ColorizeError
 from ...prepare.regions import RegionIndex
 from ...sampling.latent_parts import Place
 from .sampling_run import RUN, Crop, SamplingRun
+from .unet_layout import AttentionPlace
 
 #: Where a call's rows are found in its transformer options, once they have been told or found.
 ROWS = "colorize_rows"
@@ -169,16 +170,18 @@ class UNetCall:
         rows: what each row of the batch is.
         tokens: how many tokens the UNet's context holds.
         live: rows whose context is not all zeros; the attention of the others is zero.
-        narrow: blocks in which nothing but ours looks at the attention's inputs, so that dead rows can be left out.
+        narrow: places at which nothing but ours looks at the attention's inputs, so that dead rows can be left out.
         modulations: (scale, shift) of each output block; empty without style.
+        modules: the UNet's transformer blocks; empty where no piece needs them.
     """
 
     run: SamplingRun
     rows: Rows
     tokens: int
     live: list[int]
-    narrow: frozenset[tuple[str, int]]
+    narrow: frozenset[AttentionPlace]
     modulations: list[tuple[Tensor, Tensor]] = field(default_factory=list)
+    modules: Mapping[AttentionPlace, nn.Module] = field(default_factory=dict)
 
     def by_layout(self, rows: Sequence[int], *counted: tuple[int, str]) -> dict[tuple, list[int]]:
         """Group places in `rows` by crop and picture.

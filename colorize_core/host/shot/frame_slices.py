@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ...errors import ColorizeError
 from ..sampling.patch_hooks import Hook
+from ..sampling.pieces import Piece
 
 
 class Frames:
@@ -43,6 +44,8 @@ class Frames:
     def _of_option(self, value: Any) -> Any:
         if isinstance(value, Tensor):
             return self.of(value)
+        if isinstance(value, Piece):
+            return self._of_owner(value)
         return self.of_control(value) if is_control(value) else value
 
     def of_control(self, control: Any) -> Any:
@@ -68,12 +71,7 @@ class Frames:
             return {key: self._of_patches(inner) for key, inner in value.items()}
         if type(value) is list:
             return [self._of_patches(inner) for inner in value]
-        owner = owner_of(value)
-        if owner is None:
-            return value
-        hook = copy.copy(value)
-        hook.call = getattr(self._of_owner(owner), value.call.__name__)
-        return hook
+        return value.rebound(self._of_owner) if isinstance(value, Hook) and value.owners() else value
 
     def _of_owner(self, owner: Any) -> Any:
         """Return a copy of a patch whose tensors, tuples of tensors and ControlNets are those of these frames."""
@@ -136,10 +134,4 @@ def patch_owners(options: Any) -> list[Any]:
         options = list(options.values())
     if isinstance(options, list):
         return [owner for inner in options for owner in patch_owners(inner)]
-    owner = owner_of(options)
-    return [] if owner is None else [owner]
-
-
-def owner_of(hook: Any) -> Any:
-    """Return the patch that a hook of ours calls a method of, None for everything else."""
-    return getattr(hook.call, "__self__", None) if isinstance(hook, Hook) else None
+    return options.owners() if isinstance(options, Hook) else []

@@ -74,16 +74,16 @@ def test_parts_of_two_checkpoints_are_refused(carrier):
     with pytest.raises(ColorizeError, match="another checkpoint"):
         first.with_background(tokens(), FEATURES, "b")
     with pytest.raises(ColorizeError, match=r"another checkpoint than v2\.safetensors"):
-        first.check_checkpoint("b", D, "v2.safetensors")
-    first.check_checkpoint("a", D, "v2.safetensors")
-    carrier.check_checkpoint("b", D, "v2.safetensors")  # tokens alone belong to no checkpoint
+        first.check_checkpoint("b", D, "v2.safetensors", "ViT-H")
+    first.check_checkpoint("a", D, "v2.safetensors", "ViT-H")
+    carrier.check_checkpoint("b", D, "v2.safetensors", "ViT-H")  # tokens alone belong to no checkpoint
 
 
 def test_tokens_of_another_width_name_the_image_tower(carrier):
     with pytest.raises(
         ColorizeError, match=r"6 channels, but v2\.safetensors takes 1024.*CLIP-ViT-H-14-laion2B-s32B-b79K"
     ):
-        carrier.check_checkpoint("a", 1024, "v2.safetensors")
+        carrier.check_checkpoint("a", 1024, "v2.safetensors", "ViT-H")
 
 
 def test_one_row_is_repeated_and_more_are_kept():

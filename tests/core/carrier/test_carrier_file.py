@@ -10,7 +10,6 @@ import torch
 from colorizediffusion.colorize_core.carrier import carrier_file
 from colorizediffusion.colorize_core.carrier.carrier import Carrier, Region
 from colorizediffusion.colorize_core.carrier.carrier_file import (
-    OUTPUT_BLOCKS,
     SUFFIX,
     checksum,
     read_carrier,
@@ -34,8 +33,8 @@ def full_carrier(dtype=torch.float32) -> Carrier:
         class_token=rand(2, 1, D),
         checkpoint="0123456789abcdef",
         background_tokens=rand(1, N, D),
-        background_features=tuple(rand(1, 3 + i, 2) for i in range(OUTPUT_BLOCKS)),
-        style=tuple(rand(1, 2 + i) for i in range(OUTPUT_BLOCKS)),
+        background_features=tuple(rand(1, 3 + i, 2) for i in range(12)),
+        style=tuple(rand(1, 2 + i) for i in range(12)),
         style_has_background=True,
         regions=(Region(tokens, rand(1, 5, 7).float(), 0.5), Region(rand(1, N, D), rand(3, 2, 2).float(), 1.25)),
     )
@@ -212,6 +211,7 @@ WELL_SIGNED_NONSENSE = {
     "a mask beyond 1": change_tensor("regions.0.mask", torch.full((1, 5, 7), 3.0)),
     "a feature too few": drop("background_features.7"),
     "a style too few": drop("style.0"),
+    "the last style too few": drop("style.11"),
     "a tensor too many": change_tensor("extra", torch.ones(1)),
     "background without checkpoint": change_metadata(checkpoint=""),
     "a region too many": change_metadata(region_strengths="[1, 1, 1]"),

@@ -12,6 +12,7 @@ from colorizediffusion.colorize_core.family.checkpoint import (
     squeeze_projections,
     vae_config,
 )
+from colorizediffusion.colorize_core.family.v2 import V2
 from colorizediffusion.colorize_core.weights import check_complete, named_tensors
 
 NAME = "v2.safetensors"
@@ -30,7 +31,7 @@ def small(golden_keys):
 
 
 def total(parts):
-    return sum(len(part) for part in vars(parts).values())
+    return sum(len(part) for part in parts.tensors.values())
 
 
 def test_every_tensor_lands_in_one_part(layout):
@@ -44,7 +45,7 @@ def test_what_no_part_needs_is_left_out(layout):
 
 def test_the_image_tower_may_be_absent(layout):
     rest = {name: tensor for name, tensor in layout.items() if not name.startswith("cond_stage_model.")}
-    assert split_parts(rest, NAME).image_tower == {}
+    assert split_parts(rest, NAME)["image_tower"] == {}
 
 
 def test_a_nested_file_and_a_flat_one_are_the_same():
@@ -96,7 +97,7 @@ def test_weights_that_do_not_fit_are_counted_and_named():
     with pytest.raises(ColorizeError) as caught:
         check_complete("the part", NAME, expected, given)
     message = str(caught.value)
-    assert message.startswith("v2.safetensors does not fit the part of ColorizeDiffusion v2: ")
+    assert message.startswith("v2.safetensors does not fit the part: ")
     assert "5 missing: w1, w2, w3, …" in message
     assert "2 not known: x0, x1;" in message
     assert "1 of another shape: w0 [3] instead of [2]" in message
@@ -117,7 +118,7 @@ def test_weights_that_do_not_fit_are_counted_and_named():
     ],
 )
 def test_the_prediction_follows_the_choice_then_the_files_own_name(choice, name, expected):
-    assert prediction_type(choice, name) == expected
+    assert prediction_type(choice, name, V2) == expected
 
 
 def test_copies_of_a_checkpoint_have_one_fingerprint(small):
@@ -150,10 +151,10 @@ def test_sizes_of_the_vae_and_the_image_tower_are_read_off(golden_keys):
     for layout, vae_channels, tower in (("tiny", 32, (128, 3, 56)), ("full", 128, (1280, 32, 224))):
         tensors = {name: torch.empty(shape, device="meta") for name, shape in golden_keys(layout).items()}
         parts = split_parts(tensors, NAME)
-        sizes = vae_config(parts.vae)["ddconfig"]
+        sizes = vae_config(parts["vae"])["ddconfig"]
         assert (sizes["ch"], sizes["ch_mult"], sizes["z_channels"], sizes["double_z"]) == (
             vae_channels, [1, 2, 4, 4], 4, True
         )  # fmt: skip
-        config = image_tower_config(parts.image_tower)
+        config = image_tower_config(parts["image_tower"])
         assert (config["hidden_size"], config["num_hidden_layers"], config["image_size"]) == tower
         assert (config["patch_size"], config["projection_dim"]) == (14, 1024)

@@ -2,11 +2,11 @@
 
 import pytest
 import torch
-from colorizediffusion.colorize_core.attention import torch_attention
 from colorizediffusion.colorize_core.family.xl_reference_tokens import (
     ReferenceProjection,
     reference_projection_sizes,
 )
+from colorizediffusion.colorize_core.sampling.attention import torch_attention
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,8 @@
 
 import pytest
 import torch
+from colorizediffusion.colorize_core.family.size_embedding import sinusoidal_embedding
 from colorizediffusion.colorize_core.family.xl_sizes import background_embedding, unet_embedding
-from colorizediffusion.colorize_core.size_embedding import sinusoidal_embedding
 
 
 @pytest.mark.parametrize("case", ["base/plain", "v2/background"])

@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from colorizediffusion.colorize_core.attention import torch_attention
 from colorizediffusion.colorize_core.family.xl_sketch_encoder import XLSketchEncoder, xl_sketch_encoder_sizes
+from colorizediffusion.colorize_core.sampling.attention import torch_attention
 
 PREFIX = "control_encoder."
 
@@ -55,14 +55,15 @@ def test_sizes_that_do_not_halve_evenly(tiny, size):
     ]
 
 
-def test_attention_is_called_once_a_scale_on_its_own_and_coarser_tokens(two_heads):
+def test_attention_is_called_once_a_scale_on_its_own_and_coarser_tokens(two_heads, monkeypatch):
     calls = []
 
     def watched(q, k, v, heads):
         calls.append((q.shape[1], k.shape[1], v.shape[1], heads))
         return torch_attention(q, k, v, heads)
 
-    two_heads(torch.zeros(1, 3, 64, 64), watched)
+    monkeypatch.setattr(two_heads, "attention", watched)
+    two_heads(torch.zeros(1, 3, 64, 64))
     # 64, 16, 4 and 4 tokens, and one of the coarsest scale's mean
     assert calls == [(5, 5, 5, 2), (4, 9, 9, 2), (16, 25, 25, 2), (64, 89, 89, 2)]
 

@@ -3,7 +3,8 @@
 import pytest
 import torch
 from colorizediffusion.colorize_core.errors import ColorizeError
-from colorizediffusion.colorize_core.prepare.regions import check_pictures_fit, region_indices, region_labels
+from colorizediffusion.colorize_core.prepare.regions import region_indices, region_labels, soft_regions
+from colorizediffusion.colorize_core.sampling.batches import check_pictures_fit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -76,3 +77,17 @@ def test_one_mask_or_one_for_each_image_fits(masks, images):
 def test_other_counts_are_told(masks, images):
     with pytest.raises(ColorizeError, match=f"{masks} masks, but {images} image"):
         check_pictures_fit("masks", [1, masks], images)
+
+
+def test_soft_regions_blend_as_their_masks_do_and_leave_out_what_counts_nothing():
+    first, second = torch.rand(1, 6, 4), torch.rand(2, 6, 4)
+    first[:, :3], second[:, :, 2:] = 0.0, 1.0
+    for picture, index in enumerate(soft_regions([first, second], 6, 4)):
+        weights = torch.zeros(3, 24)
+        for region, (positions, weight) in enumerate(zip(index.positions, index.weights, strict=True)):
+            weights[region, slice(None) if positions is None else positions] = weight
+        covered = second[picture].flatten()
+        expected = torch.stack([first[0].flatten() * (1 - covered), covered, (1 - first[0].flatten()) * (1 - covered)])
+        assert torch.allclose(weights, expected, atol=1e-6)
+        assert all(p is None or (weights[r, p] != 0).all() for r, p in enumerate(index.positions))
+        assert len(index.positions[2]) == 12 and index.positions[1] is None

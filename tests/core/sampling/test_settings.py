@@ -1,24 +1,42 @@
 """Strengths by level, and the windows of the sampling."""
 
 import pytest
-from colorizediffusion.colorize_core.sampling.settings import CROSS_ATTENTIONS, Settings, level_strengths
+from colorizediffusion.colorize_core.errors import ColorizeError
+from colorizediffusion.colorize_core.family.v2 import V2
+from colorizediffusion.colorize_core.family.xl import XL_V2
+from colorizediffusion.colorize_core.sampling.settings import Settings, block_strengths, one_strength
+
+LEVELS = {
+    V2.id: {
+        2.0: [("input", 1), ("input", 2)],
+        3.0: [("input", 4), ("input", 5), ("output", 6), ("output", 7), ("output", 8)],
+        5.0: [("input", 7), ("input", 8), ("output", 3), ("output", 4), ("output", 5)],
+    },
+    XL_V2.id: {
+        2.0: [("input", 4), ("input", 5)],
+        5.0: [("input", 7), ("input", 8), ("output", 0), ("output", 1), ("output", 2)],
+    },
+}
 
 
-def test_the_cross_attentions_are_sixteen_in_order_of_execution():
-    assert len(CROSS_ATTENTIONS) == len(set(CROSS_ATTENTIONS)) == 16
-    order = {"input": 0, "middle": 1, "output": 2}
-    assert list(CROSS_ATTENTIONS) == sorted(CROSS_ATTENTIONS, key=lambda block: (order[block[0]], block[1]))
+@pytest.mark.parametrize("version", [V2, XL_V2], ids=lambda version: version.id)
+def test_each_level_governs_its_own_attentions(version):
+    strengths = block_strengths(Settings(encoder=2.0, color=3.0, semantic=5.0), version.levels)
+    for value, blocks in LEVELS[version.id].items():
+        assert sorted(block for block, strength in strengths.items() if strength == value) == sorted(blocks)
 
 
-def test_each_level_governs_its_own_attentions():
-    strengths = level_strengths(encoder=2.0, color=3.0, semantic=5.0)
-    places = {value: [i for i, strength in enumerate(strengths) if strength == value] for value in set(strengths)}
-    assert places == {2.0: [0, 1], 3.0: [2, 3, 10, 11, 12], 5.0: [4, 5, 7, 8, 9], 1.0: [6, 13, 14, 15]}
+def test_strengths_by_block_take_the_place_of_the_levels():
+    by_block = {("input", 1): 0.5, ("middle", 0): 2.0}
+    assert block_strengths(Settings(encoder=3.0, blocks=by_block), V2.levels) == by_block
+    assert one_strength(Settings(encoder=3.0, blocks=by_block), [("input", 1)], "XL") == by_block
 
 
-def test_a_blocks_level_is_found_by_its_place():
-    settings = Settings(levels=tuple(float(i) for i in range(16)))
-    assert [settings.level(block) for block in CROSS_ATTENTIONS] == list(range(16))
+def test_a_version_with_one_strength_takes_levels_that_agree():
+    blocks = [("input", 4), ("middle", 0)]
+    assert one_strength(Settings(encoder=0.6, color=0.6, semantic=0.6), blocks, "XL") == dict.fromkeys(blocks, 0.6)
+    with pytest.raises(ColorizeError, match=r"are 0\.6, 1, 1, but XL has one reference strength"):
+        one_strength(Settings(encoder=0.6), blocks, "XL")
 
 
 @pytest.mark.parametrize(

@@ -37,23 +37,21 @@ def meta(host):
 
 
 def test_every_name_belongs_to_exactly_one_part(tensors, parts):
-    import dataclasses
-
-    counts = {f.name: len(getattr(parts, f.name)) for f in dataclasses.fields(parts)}
+    counts = {part: len(weights) for part, weights in parts.tensors.items()}
     assert sum(counts.values()) == len(tensors) == 2264
     assert all(counts.values()), counts
     assert counts["split_lora"] == 9 * 3 * 2 * 2  # transformers, projections, down and up, sides
 
 
 def test_the_parts_fit_one_another(pack, parts):
-    pack.module("colorize_core.host.family.colorizer").check_parts_fit(parts, "v2-full.safetensors")
+    pack.module("colorize_core.family.v2").check_parts_fit(parts, "v2-full.safetensors")
 
 
 def test_the_unet_is_comfyuis_stable_diffusion_2(host, pack, parts, fits):
     import comfy.model_detection
     import comfy.supported_models
 
-    weights = pack.module("colorize_core.family.checkpoint").squeeze_projections(parts.unet)
+    weights = pack.module("colorize_core.family.checkpoint").squeeze_projections(parts["unet"])
     unet = pack.module("colorize_core.host.family.unet")
     sizes = unet.unet_config(weights, "v2-full.safetensors")
     stock = comfy.model_detection.model_config_from_unet_config(dict(sizes))
@@ -67,7 +65,7 @@ def test_the_unet_is_comfyuis_stable_diffusion_2(host, pack, parts, fits):
 
 @pytest.mark.parametrize("name", ["background_encoder", "style_encoder"])
 def test_a_latent_encoder_takes_all_its_names(pack, parts, fits, meta, name):
-    weights = pack.module("colorize_core.family.checkpoint").squeeze_projections(getattr(parts, name))
+    weights = pack.module("colorize_core.family.checkpoint").squeeze_projections(parts[name])
     encoder = pack.module("colorize_core.host.family.latent_encoder").build_latent_encoder(weights, **meta)
     assert (encoder.model_channels, encoder.in_channels, len(encoder.zero_layers)) == (320, 4, 12)
     fits(encoder, weights)
@@ -75,35 +73,35 @@ def test_a_latent_encoder_takes_all_its_names(pack, parts, fits, meta, name):
 
 def test_the_sketch_encoder_takes_all_its_names(pack, parts, fits, meta):
     core = pack.module("colorize_core.family.sketch_encoder")
-    sizes = core.sketch_encoder_sizes(parts.sketch_encoder)
+    sizes = core.sketch_encoder_sizes(parts["sketch_encoder"])
     assert sizes["stem_channels"][-1:] + sizes["stage_channels"] == (320, 320, 640, 1280, 1280)
-    fits(core.SketchEncoder(**sizes, **meta), parts.sketch_encoder)
+    fits(core.SketchEncoder(**sizes, **meta), parts["sketch_encoder"])
 
 
 def test_background_injection_and_split_lora_take_all_their_names(pack, parts, fits, meta):
     host_colorizer, lora = (
-        pack.module("colorize_core.host.family.colorizer"),
+        pack.module("colorize_core.host.family.v2"),
         pack.module("colorize_core.sampling.split_lora"),
     )
-    weights = {f"injection.warp_modules.{key}": value for key, value in parts.injection.items()}
-    weights |= {f"lora.{key}": value for key, value in lora.rename_split_lora(parts.split_lora).items()}
+    weights = {f"injection.warp_modules.{key}": value for key, value in parts["injection"].items()}
+    weights |= {f"lora.{key}": value for key, value in lora.rename_split_lora(parts["split_lora"]).items()}
     fits(host_colorizer.BackgroundPath(weights, **meta), weights)
 
 
 def test_style_modulation_takes_all_its_names(pack, parts, fits, meta):
     style = pack.module("colorize_core.sampling.style_modulation")
-    weights = {f"style_modules.{key}": value for key, value in parts.style.items()}
+    weights = {f"style_modules.{key}": value for key, value in parts["style"].items()}
     fits(style.StyleModulation(**style.style_sizes(weights), **meta), weights)
 
 
 def test_the_vae_is_stable_diffusions(host, pack, parts, fits):
     from comfy.ldm.models.autoencoder import AutoencoderKL
 
-    config = pack.module("colorize_core.family.checkpoint").vae_config(parts.vae)
+    config = pack.module("colorize_core.family.checkpoint").vae_config(parts["vae"])
     assert config["ddconfig"]["ch"] == 128 and config["ddconfig"]["ch_mult"] == [1, 2, 4, 4]
     with host.torch.device("meta"):
         vae = AutoencoderKL(**config)
-    fits(vae, parts.vae)
+    fits(vae, parts["vae"])
 
 
 def test_the_image_tower_is_vit_h_14(host, pack, parts, fits, comfyui_path):
@@ -113,10 +111,10 @@ def test_the_image_tower_is_vit_h_14(host, pack, parts, fits, comfyui_path):
     import comfy.clip_vision
     import comfy.ops
 
-    config = pack.module("colorize_core.carrier.tokens").image_tower_config(parts.image_tower)
+    config = pack.module("colorize_core.carrier.tokens").image_tower_config(parts["image_tower"])
     own = json.loads((comfyui_path / "comfy" / "clip_vision_config_h.json").read_text())
     assert {k: v for k, v in config.items() if own.get(k, v) != v} == {}
-    weights = comfy.clip_vision.convert_to_transformers(dict(parts.image_tower), "")
+    weights = comfy.clip_vision.convert_to_transformers(dict(parts["image_tower"]), "")
     with host.torch.device("meta"):
         tower = comfy.clip_model.CLIPVisionModelProjection(config, host.torch.float16, "meta", comfy.ops.manual_cast)
     fits(tower, weights)

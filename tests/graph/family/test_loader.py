@@ -125,10 +125,10 @@ def test_tensors_that_no_part_needs_are_left_out(host, studio, pack, tiny_tensor
     ],
 )
 def test_the_prediction_follows_the_input_then_the_file_name(pack, tiny_tensors, choice, name, expected):
-    unet = pack.module("colorize_core.host.family.unet")
+    v2 = pack.module("colorize_core.host.family.v2")
     checkpoint = pack.module("colorize_core.family.checkpoint")
-    weights = checkpoint.split_parts(tiny_tensors, name).unet
-    model = unet.load_unet(weights, checkpoint.prediction_type(choice, name), name, "0")
+    parts = checkpoint.split_parts(tiny_tensors, name)
+    model = v2.load_model(parts, checkpoint.prediction_type(choice, name, parts.version), name, "0")
     assert model.model.model_type.name == expected
 
 

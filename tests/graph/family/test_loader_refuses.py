@@ -206,7 +206,7 @@ def test_many_missing_weights_are_counted_and_the_first_are_named(tiny_tensors, 
     kept = {k: v for k, v in tiny_tensors.items() if not k.startswith("first_stage_model.decoder.mid.")}
     missing = len(tiny_tensors) - len(kept)
     message = refused(kept)
-    assert f"the VAE of ColorizeDiffusion v2: {missing} missing: decoder.mid." in message
+    assert f"does not fit the VAE: {missing} missing: decoder.mid." in message
     assert message.count("decoder.mid.") == 3
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 import pytest
+from golden_cases import as_image, sample_with_guider, unet_call
 
 ENCODER_TOLERANCE = 2e-5
 LATENT_TOLERANCE = 1e-3
@@ -50,39 +51,6 @@ CASES = {
         },
     ),
 }
-
-
-def as_image(x):
-    """[B, 3, H, W] in [-1, 1] -> IMAGE, in memory as Load Image gives it: the channels of a pixel together."""
-    return ((x + 1) / 2).movedim(1, -1).contiguous()
-
-
-def relative_error(ours, golden) -> float:
-    return float((ours.float().cpu() - golden).norm() / golden.norm())
-
-
-class Table:
-    """Collects errors and prints them when the module is done."""
-
-    def __init__(self):
-        self.rows = []
-
-    def check(self, name, ours, golden, tolerance):
-        assert tuple(ours.shape) == tuple(golden.shape), name
-        error = relative_error(ours, golden)
-        self.rows.append((name, error, tolerance))
-        assert error <= tolerance, f"{name}: relative error {error:.2e}, allowed {tolerance:.0e}"
-
-
-@pytest.fixture(scope="module")
-def table(request):
-    collected = Table()
-    yield collected
-    capture = request.config.pluginmanager.getplugin("capturemanager")
-    with capture.global_and_fixture_disabled():
-        print("\n\nrelative error against the published implementation")
-        for name, error, tolerance in collected.rows:
-            print(f"  {name:<44} {error:9.1e}   (allowed {tolerance:.0e})")
 
 
 @pytest.fixture(scope="module")
@@ -138,38 +106,6 @@ def graph(pack, loaded, golden):
         return carrier, patched, positive, negative
 
     return wire
-
-
-def unet_call(model, positive, negative, x, timestep):
-    """Run ComfyUI's sampling for a single call of the UNet and return v, rows conditional and reference-free."""
-    import comfy.patcher_extension
-    import comfy.samplers
-    import torch
-
-    model = model.clone()
-    recorded = {}
-
-    def record(executor, *args, **kwargs):
-        out = executor(*args, **kwargs)
-        for row, kind in zip(out, args[5]["cond_or_uncond"], strict=True):
-            recorded[kind] = row
-        return out
-
-    model.add_wrapper_with_key(comfy.patcher_extension.WrappersMP.DIFFUSION_MODEL, "recorder", record)
-    sampling = model.get_model_object("model_sampling")
-    sigma = sampling.sigma(timestep)
-
-    def call_once(denoise, noise, sigmas, extra_args=None, **kwargs):
-        scaled = x * (sigma**2 + 1) ** 0.5
-        return denoise(scaled, sigma.view(1), **extra_args)
-
-    guider = comfy.samplers.CFGGuider(model)
-    guider.set_conds(positive, negative)
-    guider.set_cfg(CFG)
-    with torch.inference_mode():
-        sampler = comfy.samplers.KSAMPLER(call_once)
-        guider.sample(x, torch.zeros_like(x), sampler, torch.stack([sigma, sigma * 0]), disable_pbar=True)
-    return torch.stack([recorded[0], recorded[1]])
 
 
 def test_tokens(pack, loaded, golden, table):
@@ -237,33 +173,6 @@ def test_sample(host, pack, loaded, graph, golden, table, name):
     table.check(f"sample/{name}/latent", latent * scale, group["out/latent"], LATENT_TOLERANCE)
     (image,) = pack.run("VAEDecode", vae=loaded[3], samples={"samples": latent})
     table.check(f"sample/{name}/image", image, as_image(group["out/image"]).clamp(0, 1), LATENT_TOLERANCE)
-
-
-class GivenNoise:
-    """A NOISE input that holds the golden data's own noise."""
-
-    seed = 0
-
-    def __init__(self, noise):
-        self.noise = noise
-
-    def generate_noise(self, latent):
-        return self.noise
-
-
-def sample_with_guider(host, pack, guider, group):
-    (sampler,) = pack.run("KSamplerSelect", sampler_name="euler")
-    noise = group["in/noise"]
-    latent = {"samples": host.torch.zeros_like(noise)}
-    output, _ = pack.run(
-        "SamplerCustomAdvanced",
-        noise=GivenNoise(noise),
-        guider=guider,
-        sampler=sampler,
-        sigmas=group["in/sigmas"],
-        latent_image=latent,
-    )
-    return output["samples"]
 
 
 def apply_blank_sketch(pack, loaded, golden, positive):
