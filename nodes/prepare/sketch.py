@@ -3,6 +3,7 @@
 from comfy_api.latest import io
 
 from ...colorize_core.host.prepare.frames import prepare_line_maps
+from ...colorize_core.prepare.fit_size import FITS
 from ...colorize_core.prepare.letterbox import crop_to_box
 from ...colorize_core.prepare.line_map import LINES
 from ...colorize_core.prepare.pictures import checked_picture
@@ -53,6 +54,15 @@ class ColorizePrepareSketch(io.ComfyNode):
                     tooltip="Load Image's MASK output, for line art on a transparent background: without it "
                     "such a drawing is often black all over, and the line map white or black without lines.",
                 ),
+                io.Combo.Input(
+                    "fit",
+                    options=list(FITS),
+                    default="off",
+                    optional=True,
+                    tooltip="off: width and height as given. v1, v2, xl: both from the drawing's own proportions, at "
+                    "as many pixels as that version was trained on (512×512, 768×768, 1024×1024); Get Image Size tells "
+                    "the line map's size to the empty latent and the encode nodes.",
+                ),
             ],
             outputs=[
                 io.Image.Output("IMAGE", display_name="line map", tooltip="White lines on black, width×height."),
@@ -64,8 +74,8 @@ class ColorizePrepareSketch(io.ComfyNode):
 
     @classmethod
     @checked
-    def execute(cls, image, width, height, lines, transparency=None) -> io.NodeOutput:
-        return io.NodeOutput(*prepare_line_maps(image, width, height, lines, transparency))
+    def execute(cls, image, width, height, lines, transparency=None, fit="off") -> io.NodeOutput:
+        return io.NodeOutput(*prepare_line_maps(image, width, height, lines, transparency, fit))
 
 
 class ColorizeCropToBox(io.ComfyNode):

@@ -6,6 +6,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 import torch
+from colorizediffusion.colorize_core.prepare.fit_size import FITS, fit_size
 
 #: Signs of a message that was meant for programmers.
 LEAKED = re.compile(
@@ -171,6 +172,13 @@ def _mask_shape(mask: torch.Tensor) -> tuple[int, int, int]:
     return (1 if mask.ndim == 2 else len(mask), *mask.shape[-2:])
 
 
+def _fitted(inputs: dict) -> tuple[int, int]:
+    """Height and width of a line map: as given, or from the drawing's proportions."""
+    fit = FITS[inputs.get("fit", "off")]
+    given = (inputs["height"], inputs["width"])
+    return given if fit is None else fit_size(inputs["image"].shape[1], inputs["image"].shape[2], fit)
+
+
 def _together(*batches: Any) -> int:
     return max(1 if getattr(batch, "ndim", 0) == 2 else len(batch) for batch in batches if batch is not None)
 
@@ -186,7 +194,7 @@ def _merged(inputs: Mapping[str, Any]) -> tuple[int, ...]:
 
 
 SIZES: dict[str, Callable[[Mapping[str, Any]], tuple[int, ...] | None]] = {
-    "ColorizePrepareSketch": lambda i: (_together(i["image"], i.get("transparency")), i["height"], i["width"], 3),
+    "ColorizePrepareSketch": lambda i: (_together(i["image"], i.get("transparency")), *_fitted(i), 3),
     "ColorizeExtractLines": lambda i: (*i["image"].shape[:3], 3),
     "ColorizeSegmentCharacter": _segmented,
     "ColorizeMergeMasks": _merged,

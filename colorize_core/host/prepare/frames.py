@@ -7,6 +7,7 @@ import comfy.utils
 import torch
 
 from ...prepare.bleaching import bleach
+from ...prepare.fit_size import FITS, fit_size
 from ...prepare.letterbox import Box
 from ...prepare.line_map import prepare_line_map, warn_of_negative
 from ...prepare.masks import checked_mask, feather_mask, fit_batch, grow_mask
@@ -67,10 +68,22 @@ def bleach_frames(
 
 
 def prepare_line_maps(
-    drawings: torch.Tensor, width: int, height: int, lines: str, transparency: torch.Tensor | None = None
+    drawings: torch.Tensor,
+    width: int,
+    height: int,
+    lines: str,
+    transparency: torch.Tensor | None = None,
+    fit: str = "off",
 ) -> tuple[torch.Tensor, Box]:
-    """Turn drawings [B, H, W, C] into line maps [B, height, width, 3]; see `prepare_line_map`."""
+    """Turn drawings [B, H, W, C] into line maps [B, height, width, 3]; see `prepare_line_map`.
+
+    Args:
+        fit: of `FITS`; anything but `off` takes the place of width and height.
+    """
     drawings = checked_picture(drawings)
+    chosen = FITS[fit]
+    if chosen is not None:
+        height, width = fit_size(drawings.shape[1], drawings.shape[2], chosen)
     batches = [drawings]
     if transparency is not None:
         batches = list(fit_batch(drawings, checked_mask(transparency, "transparency"), ("image", "transparency")))

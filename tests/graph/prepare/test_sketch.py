@@ -150,3 +150,11 @@ def test_files_as_load_image_reads_them(pack, host, base_directory, mode):
 def test_bad_input_is_told_in_a_sentence(pack, inputs, message):
     with pytest.raises(pack.Error, match=message):
         pack.run("ColorizePrepareSketch", **inputs)
+
+
+def test_fit_takes_the_size_from_the_drawing(host, pack):
+    drawing = host.torch.rand(1, 400, 200, 3)
+    line_map, box = pack.run("ColorizePrepareSketch", image=drawing, width=8, height=8, fit="v2")
+    assert tuple(line_map.shape) == (1, 1088, 512, 3) and (box.canvas_width, box.canvas_height) == (512, 1088)
+    given, _ = pack.run("ColorizePrepareSketch", image=drawing, width=64, height=96, fit="off")
+    assert tuple(given.shape) == (1, 96, 64, 3)
