@@ -6,7 +6,6 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 import torch
-from colorizediffusion.colorize_core.prepare.fit_size import FITS, fit_size
 
 #: Signs of a message that was meant for programmers.
 LEAKED = re.compile(
@@ -174,6 +173,8 @@ def _mask_shape(mask: torch.Tensor) -> tuple[int, int, int]:
 
 def _fitted(inputs: dict) -> tuple[int, int]:
     """Height and width of a line map: as given, or from the drawing's proportions."""
+    from colorizediffusion.colorize_core.prepare.fit_size import FITS, fit_size  # once pytest knows the bare package
+
     fit = FITS[inputs.get("fit", "off")]
     given = (inputs["height"], inputs["width"])
     return given if fit is None else fit_size(inputs["image"].shape[1], inputs["image"].shape[2], fit)
