@@ -75,7 +75,7 @@ class ColorizePrepareSketch(io.ComfyNode):
     @classmethod
     @checked
     def execute(cls, image, width, height, lines, transparency=None, fit="off") -> io.NodeOutput:
-        return io.NodeOutput(*prepare_line_maps(image, width, height, lines, transparency, fit))
+        return io.NodeOutput(*prepare_line_maps(image, width, height, lines, transparency, fit or "off"))
 
 
 class ColorizeCropToBox(io.ComfyNode):

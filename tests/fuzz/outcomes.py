@@ -175,7 +175,7 @@ def _fitted(inputs: dict) -> tuple[int, int]:
     """Height and width of a line map: as given, or from the drawing's proportions."""
     from colorizediffusion.colorize_core.prepare.fit_size import FITS, fit_size  # once pytest knows the bare package
 
-    fit = FITS[inputs.get("fit", "off")]
+    fit = FITS[inputs.get("fit") or "off"]
     given = (inputs["height"], inputs["width"])
     return given if fit is None else fit_size(inputs["image"].shape[1], inputs["image"].shape[2], fit)
 

@@ -6,6 +6,7 @@ import comfy.model_management
 import comfy.utils
 import torch
 
+from ...errors import ColorizeError, told
 from ...prepare.bleaching import bleach
 from ...prepare.fit_size import FITS, fit_size
 from ...prepare.letterbox import Box
@@ -81,6 +82,8 @@ def prepare_line_maps(
         fit: of `FITS`; anything but `off` takes the place of width and height.
     """
     drawings = checked_picture(drawings)
+    if fit not in FITS:
+        raise ColorizeError(f"`fit` is {told(fit)}; expected one of {', '.join(FITS)}.")
     chosen = FITS[fit]
     if chosen is not None:
         height, width = fit_size(drawings.shape[1], drawings.shape[2], chosen)
