@@ -40,7 +40,7 @@ class Carrier:
         class_token: [R, 1, D], its class token, the mean of its views'; None where the version has none.
         checkpoint: fingerprint of the checkpoint that tokens, background or style came from; None while none of them
             depends on one.
-        background_tokens: [R, N, D] of the background picture, or None.
+        background_tokens: [R, M, D] that stand for the background picture, or None.
         background_features: what the background encoder gives, each [R, h_i·w_i, c_i]; empty without one.
         style: one [R, 2c_i] an output block; empty without a style.
         style_has_background: whether a background picture went into the style, which changes how a background that
@@ -73,7 +73,7 @@ class Carrier:
 
     def with_background(self, tokens: Tensor, features: tuple[Tensor, ...], checkpoint: str) -> "Carrier":
         """Return a carrier that has this background, in place of any former one."""
-        if tuple(tokens.shape[1:]) != self.picture_shape:
+        if tokens.shape[2] != self.picture_shape[1]:
             raise ColorizeError(
                 f"The background's tokens are {list(tokens.shape[1:])}, the reference's {list(self.picture_shape)}: "
                 "wire one and the same CLIP_VISION into Encode Reference and Encode Background."

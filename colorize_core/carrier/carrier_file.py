@@ -222,7 +222,7 @@ def _check_tensors(name: str, tensors: dict[str, Tensor], views: list[int], meta
     if version is None:
         expected["class_token"] = (1, d)
     if "background_tokens" in tensors:
-        expected["background_tokens"] = (n, d)
+        expected["background_tokens"] = (None, d)
         expected |= {f"background_features.{i}": (None, None) for i in range(features)}
     expected |= {f"style.{i}": (None,) for i in range(styles)}
     for i in range(regions):

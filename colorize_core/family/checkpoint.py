@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ..errors import ColorizeError
+from .v1 import modern_names
 from .v2 import V2
 from .version import UNET, Parts, Version
 from .versions import VERSIONS
@@ -55,9 +56,6 @@ OTHER_FILES = (
     ("a VAE", ("decoder.up_blocks.0.",), "Load it with Load VAE."),
 )
 
-#: Parts that every version of the family has.
-FAMILY_MARKS = ("control_encoder.", "cond_stage_model.visual.")
-
 
 def find_version(keys: Collection[str]) -> Version | None:
     """Return the version whose marks stand among these names, complete or not; None where there is none."""
@@ -75,12 +73,6 @@ def describe(keys: Collection[str]) -> tuple[str, str]:
     version = find_version(keys)
     if version is not None:
         return f"an incomplete {version.name} checkpoint", "Download the checkpoint again."
-    if any(has(mark) for mark in FAMILY_MARKS) or has(".lora_down_fg."):
-        earlier = '1.5 ("switch")' if has(".lora_down_fg.") else '1 ("mult") or 1.5 ("switch")'
-        return (
-            f"an earlier ColorizeDiffusion checkpoint, version {earlier}",
-            f"This pack runs {told_versions()}: {V2.advice}.",
-        )
     for name, marks, advice in OTHER_FILES:
         if all(has(mark) for mark in marks):
             return name, advice
@@ -103,6 +95,7 @@ def split_parts(state_dict: Mapping[str, Tensor], file_name: str) -> Parts:
     Raises:
         ColorizeError: the file is something else or lacks parts; says what it is, what is missing and what to do.
     """
+    state_dict = modern_names(state_dict)
     version = find_version(state_dict.keys()) or V2
     missing = [part for part in version.required if part.key not in state_dict]
     if missing:

@@ -48,12 +48,13 @@ class RegionIndex:
         return RegionIndex(positions, self.count, tuple(weight.to(device) for weight in self.weights))
 
 
-def region_labels(masks: Sequence[Tensor], threshold: float, height: int, width: int) -> Tensor:
+def region_labels(masks: Sequence[Tensor], threshold: float, height: int, width: int, reached: bool = False) -> Tensor:
     """Label every position of a feature map with its region.
 
     Args:
         masks: one [B_r, H, W] a character, in [0, 1], 1 = character, at the latent's size.
         threshold: positions whose resized mask is above it belong to the character.
+        reached: so do those whose mask equals it.
 
     Returns:
         [B, height, width], int64: the number of the character, or `len(masks)` for the background; B is the smallest
@@ -62,7 +63,8 @@ def region_labels(masks: Sequence[Tensor], threshold: float, height: int, width:
     batch = math.lcm(*(mask.shape[0] for mask in masks))
     labels = torch.full((batch, height, width), len(masks), dtype=torch.int64)
     for region, mask in enumerate(masks):
-        inside = resize_mask(mask, height, width) > threshold
+        resized = resize_mask(mask, height, width)
+        inside = resized >= threshold if reached else resized > threshold
         labels[inside.repeat(batch // len(inside), 1, 1)] = region
     return labels
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from ..errors import ColorizeError
 from ..prepare.regions import THRESHOLD
 
+#: Forms of the split in version 1.5.
+PUBLISHED, BOTH, TRAINED = SPLIT_FORMS = ("published", "both", "trained")
 #: A transformer of the UNet: half ("input", "middle" or "output") and block number.
 Block = tuple[str, int]
 
@@ -23,6 +25,7 @@ class Settings:
         threshold: mask values above it are foreground.
         encoder, color, semantic: factors on the attentions of each level.
         blocks: a factor for each transformer's attentions, in place of the levels.
+        split_form: of version 1.5: which LoRA act.
         start, end: the window of the sampling in which the tokens count, as fractions.
         ignore_start, ignore_end: a window within it in which they do not; none where the end is not after the start.
     """
@@ -35,24 +38,26 @@ class Settings:
     color: float = 1.0
     semantic: float = 1.0
     blocks: Mapping[Block, float] | None = None
+    split_form: str = PUBLISHED
     start: float = 0.0
     end: float = 1.0
     ignore_start: float = 0.0
     ignore_end: float = 0.0
 
     @property
-    def windows(self) -> list[tuple[float, float]]:
-        """The parts of the sampling in which the tokens count, as fractions."""
-        if self.ignore_end <= self.ignore_start:
-            return [(self.start, self.end)]
-        before = (self.start, min(self.end, self.ignore_start))
-        after = (max(self.start, self.ignore_end), self.end)
-        return [(start, end) for start, end in (before, after) if start < end]
+    def window(self) -> tuple[float, float]:
+        """The part of the sampling in which the tokens count, as fractions; its ends belong to it."""
+        return self.start, self.end
+
+    @property
+    def ignored(self) -> tuple[float, float] | None:
+        """The part of the window in which they do not, as fractions; ends included; None where there is none."""
+        return (self.ignore_start, self.ignore_end) if self.ignore_end > self.ignore_start else None
 
     @property
     def whole_run(self) -> bool:
         """Whether the tokens count from the first step to the last."""
-        return self.windows == [(0.0, 1.0)]
+        return self.window == (0.0, 1.0) and self.ignored is None
 
 
 def block_strengths(settings: Settings, levels: Mapping[str, Sequence[Block]]) -> dict[Block, float]:

@@ -13,7 +13,11 @@ from torch import Tensor, nn
 SIDES = ("fg", "bg")
 PROJECTIONS = ("to_q", "to_k", "to_v")
 
-_NAME = r"output_blocks\.(\d+)\.1\.transformer_blocks\.0\.attn2\.(to_[qkv])\.lora_(down|up)_(fg|bg)\.weight"
+_NAME = re.compile(
+    r"""(?: (input|output)_blocks\.(\d+) | (middle)_block )
+    \.1\.transformer_blocks\.0\.attn2\. (to_[qkv]) \.lora_(down|up) _(fg|bg) \.weight""",
+    re.VERBOSE,
+)
 
 
 class LowRank(nn.Module):
@@ -54,20 +58,28 @@ class SplitLora(nn.Module):
 
     def addition(self, block: tuple[str, int], projection: str, side: str, x: Tensor) -> Tensor | None:
         """Return what `projection` of `side` adds for input x in a UNet block, or None where there is no LoRA."""
-        name, number = block[0], str(block[1])
-        if name != "output" or number not in self.blocks:
+        name = block_name(*block)
+        if name not in self.blocks:
             return None
-        projections = cast(nn.ModuleDict, self.blocks[number])
-        return cast(nn.ModuleDict, projections[projection])[side](x)
+        sides = cast(nn.ModuleDict, cast(nn.ModuleDict, self.blocks[name])[projection])
+        return sides[side](x) if side in sides else None
+
+
+def block_name(half: str, number: int) -> str:
+    """Return what a block of the UNet is called here: an output block by its number, input_1 or middle_0 in full."""
+    return str(number) if half == "output" else f"{half}_{number}"
 
 
 def rename_split_lora(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Rename `output_blocks.3.1.….to_q.lora_down_fg.weight` to `blocks.3.to_q.fg.down.weight`.
+    """Rename `output_blocks.3.1.….to_q.lora_down_fg.weight` to `blocks.3.to_q.fg.down.weight`; see `block_name`.
 
     Keys that are not of this form keep their names, so that a strict load reports them.
     """
     renamed = {}
     for key, value in state_dict.items():
-        match = re.fullmatch(_NAME, key)
-        renamed["blocks.{}.{}.{}.{}.weight".format(*match.group(1, 2, 4, 3)) if match else key] = value
+        match = _NAME.fullmatch(key)
+        if match:
+            half, number, middle, projection, direction, side = match.groups()
+            key = f"blocks.{block_name(half or middle, int(number or 0))}.{projection}.{side}.{direction}.weight"
+        renamed[key] = value
     return renamed

@@ -139,6 +139,12 @@ class ColorizeEncodeBackground(io.ComfyNode):
                     optional=True,
                     tooltip="For XL's v2-style model: what is painted white in `image` (Bleach); if missing, nothing.",
                 ),
+                fraction(
+                    "reference_threshold",
+                    0.5,
+                    "Only for v1.5: the threshold with which the reference was bleached.",
+                    optional=True,
+                ),
             ],
             outputs=[Carrier.Output("CARRIER", display_name="carrier", tooltip="The carrier with a background.")],
         )
@@ -161,6 +167,7 @@ class ColorizeEncodeBackground(io.ComfyNode):
         tagger=None,
         sketch_mask=None,
         image_mask=None,
+        reference_threshold=0.5,
     ) -> io.NodeOutput:
         """Encode."""
         choices = BackgroundChoices(
@@ -170,6 +177,7 @@ class ColorizeEncodeBackground(io.ComfyNode):
             transparency=transparency,
             sketch_mask=sketch_mask,
             image_mask=image_mask,
+            reference_threshold=reference_threshold,
         )
         encoders = ImageEncoders(clip_vision, tagger)
         return io.NodeOutput(encode_background(carrier, colorizer, vae, encoders, image, width, height, choices))

@@ -4,7 +4,7 @@ from comfy_api.latest import io
 
 from ...colorize_core.family.versions import VERSIONS
 from ...colorize_core.host.family.apply import apply_carrier
-from ...colorize_core.sampling.settings import Settings
+from ...colorize_core.sampling.settings import PUBLISHED, SPLIT_FORMS, Settings
 from ..checked import checked
 from ..inputs import fraction, percent, strength
 from ..schema import node_schema
@@ -65,6 +65,15 @@ class ColorizeApply(io.ComfyNode):
                     "End of the stretch in which the references are ignored; none while it is not after its start.",
                     optional=True,
                 ),
+                io.Combo.Input(
+                    "split_form",
+                    options=list(SPLIT_FORMS),
+                    default=PUBLISHED,
+                    optional=True,
+                    tooltip="Only for v1.5, which LoRA act. published: the character's without a background, the "
+                    "background's with one. both: both, and every region looks at all tokens. trained: both, as in "
+                    "training.",
+                ),
             ],
             advanced=(
                 "merge",
@@ -75,6 +84,7 @@ class ColorizeApply(io.ComfyNode):
                 "end_percent",
                 "ignore_start_percent",
                 "ignore_end_percent",
+                "split_form",
             ),
             outputs=[
                 io.Model.Output("MODEL", display_name="model", tooltip="The patched model, for any sampler."),
@@ -105,6 +115,7 @@ class ColorizeApply(io.ComfyNode):
         block_strengths=None,
         ignore_start_percent=0.0,
         ignore_end_percent=0.0,
+        split_form=PUBLISHED,
     ) -> io.NodeOutput:
         """Patch."""
         settings = Settings(
@@ -116,6 +127,7 @@ class ColorizeApply(io.ComfyNode):
             color=color_strength,
             semantic=semantic_strength,
             blocks=block_strengths,
+            split_form=split_form or PUBLISHED,
             start=start_percent,
             end=end_percent,
             ignore_start=ignore_start_percent,

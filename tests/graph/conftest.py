@@ -226,6 +226,12 @@ def table(request: pytest.FixtureRequest) -> Iterator[Table]:
 
 
 @pytest.fixture(scope="session")
+def golden_folder() -> Path:
+    """tests/golden."""
+    return GOLDEN
+
+
+@pytest.fixture(scope="session")
 def golden_xl(golden: Any) -> Any:
     """tests/golden/xl.safetensors."""
     return type(golden)(GOLDEN / "xl.safetensors")
@@ -246,5 +252,22 @@ def load_xl(pack: Any, base_directory: Path, golden_keys: Any, golden_weights: A
         path = base_directory / "models" / "checkpoints" / f"tiny-xl-{model}.safetensors"
         save_file(tensors, str(path))
         return pack.run("ColorizeCheckpointLoader", ckpt_name=path.name)
+
+    return load
+
+
+@pytest.fixture(scope="session")
+def load_v1(pack: Any, base_directory: Path, golden_keys: Any, golden_weights: Any) -> Any:
+    """Return a function that loads the tiny checkpoint of version 1 ("mult") or 1.5 ("switch"), for v or eps."""
+    import functools
+
+    from safetensors.torch import save_file
+
+    @functools.cache
+    def load(version: str, prediction: str = "v") -> Any:
+        path = base_directory / "models" / "checkpoints" / f"tiny-{version}.safetensors"
+        if not path.is_file():
+            save_file(golden_weights(golden_keys(f"{version}-tiny"), 0), str(path))
+        return pack.run("ColorizeCheckpointLoader", ckpt_name=path.name, prediction=prediction)
 
     return load

@@ -47,9 +47,10 @@ def apply_carrier(
     regions = carrier.characters(mask)
     windows = sigma_windows(model.get_model_object("model_sampling"), settings)
     recipe = colorizer.recipe(carrier, bool(regions), settings, attention_places(model))
+    context, counts = colorizer.context(carrier, regions, settings)
     patched = model.clone()
-    ColorizePatch(carrier, regions, recipe, settings, windows).install(patched)
-    context, options = carrier.context(regions), colorizer.conditioning_options()
+    ColorizePatch(counts, regions, recipe, settings, windows).install(patched)
+    options = colorizer.conditioning_options()
     return patched, [[context, dict(options)]], [[torch.zeros_like(context), dict(options)]]
 
 

@@ -1,6 +1,8 @@
 """The COLORIZER: what a checkpoint holds beside UNet, VAE and image tower, and what its version makes of pictures."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import comfy.clip_vision
 import comfy.latent_formats
@@ -8,7 +10,7 @@ import comfy.model_patcher
 import comfy.sd
 from torch import Tensor
 
-from ...carrier.carrier import Carrier
+from ...carrier.carrier import Carrier, Region
 from ...family.version import Version
 from ...sampling.settings import Settings
 from ..carrier.image_tower import tokens_of
@@ -36,6 +38,7 @@ class BackgroundPicture:
         own_size: (height, width) in pixels of the picture that counts as its size.
         sketch_mask: [B or 1, H', W'] in [0, 1], 1 = character of the drawing; None where it is not wired.
         image_mask: [R or 1, H', W'] in [0, 1], 1 = painted white in the picture; None where nothing is.
+        reference_threshold: θ of version 1.5.
     """
 
     picture: Tensor
@@ -48,6 +51,18 @@ class BackgroundPicture:
     own_size: tuple[int, int]
     sketch_mask: Tensor | None = None
     image_mask: Tensor | None = None
+    reference_threshold: float = 0.5
+
+
+class Context(NamedTuple):
+    """The UNet's cross-attention context.
+
+    Attributes:
+        tokens: [R, sum of counts, D]. counts: how many tokens each region looks at, in their order.
+    """
+
+    tokens: Tensor
+    counts: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -80,6 +95,10 @@ class Colorizer:
         tokens = tokens_of(encoders.clip_vision, picture, self.version.needs)
         return tokens[:, 1:], tokens[:, :1]
 
+    def background_tokens(self, given: BackgroundPicture) -> Tensor:
+        """Return the tokens [R, M, D] that stand for a background in the context."""
+        return given.tokens
+
     def background_features(self, carrier: Carrier, given: BackgroundPicture) -> tuple[Tensor, ...]:
         """Encode a background beyond its tokens; empty for a version that knows tokens alone."""
         return ()
@@ -99,6 +118,10 @@ class Colorizer:
             has_mask: whether characters are parted from the background. places: the UNet's attentions.
         """
         raise NotImplementedError
+
+    def context(self, carrier: Carrier, regions: Sequence[Region], settings: Settings) -> Context:
+        """Lay out the UNet's cross-attention context for the characters of a drawing."""
+        return Context(carrier.context(regions), carrier.token_counts(regions))
 
     def conditioning_options(self) -> dict[str, Tensor]:
         """Return what the conditioning must hold beside the context."""

@@ -68,6 +68,7 @@ class BackgroundChoices:
         reference: the picture that a bleached reference stands for, if its size differs from the image's.
         transparency: [R or 1, H', W'] in [0, 1], 1 = transparent; what it clears is white paper.
         sketch_mask, image_mask: of any size.
+        reference_threshold: θ of version 1.5.
     """
 
     strength: float = 1.0
@@ -76,6 +77,7 @@ class BackgroundChoices:
     transparency: Tensor | None = None
     sketch_mask: Tensor | None = None
     image_mask: Tensor | None = None
+    reference_threshold: float = 0.5
 
 
 def encode_background(
@@ -114,9 +116,10 @@ def encode_background(
         own_size=(sized.shape[1], sized.shape[2]),
         sketch_mask=None if choices.sketch_mask is None else checked_mask(choices.sketch_mask, "sketch_mask"),
         image_mask=None if choices.image_mask is None else checked_mask(choices.image_mask, "image_mask"),
+        reference_threshold=choices.reference_threshold,
     )
     features = colorizer.background_features(carrier, given)
-    return carrier.with_background(given.tokens, features, colorizer.checkpoint)
+    return carrier.with_background(colorizer.background_tokens(given), features, colorizer.checkpoint)
 
 
 def encode_style(

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 import comfy.model_patcher
 from torch import Tensor
 
+from ...family.v1 import V1, V15
 from ...family.v2 import V2
 from ...family.version import Parts
 from ...family.xl import XL_BASE, XL_V2
 from ..loading import Build
-from . import v2, xl
+from . import v1, v2, xl
 from .colorizer import Colorizer
 
 
@@ -32,7 +33,8 @@ class Builder:
 
 
 _V2 = Builder(v2.image_tower, v2.build_sketch_encoder, v2.load_colorizer, v2.load_model)
+_V1 = Builder(v2.image_tower, v2.build_sketch_encoder, v1.load_colorizer, v2.load_model)
 _XL = Builder(xl.image_tower, xl.build_sketch_encoder, xl.load_colorizer, xl.load_model)
 
 #: By the id of the version.
-BUILDERS = {V2.id: _V2, XL_BASE.id: _XL, XL_V2.id: _XL}
+BUILDERS = {V1.id: _V1, V15.id: _V1, V2.id: _V2, XL_BASE.id: _XL, XL_V2.id: _XL}

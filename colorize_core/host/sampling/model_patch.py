@@ -20,7 +20,7 @@ import comfy.patcher_extension
 import torch
 from torch import Tensor
 
-from ...carrier.carrier import Carrier, Region
+from ...carrier.carrier import Region
 from ...prepare.regions import RegionIndex
 from ...sampling.batches import check_pictures_fit
 from ...sampling.settings import Settings
@@ -37,22 +37,25 @@ from .weight_lora import remove_lora
 
 #: Where an attention keeps its inputs in transformer options.
 INPUTS = "colorize_inputs"
-#: (largest, smallest) sigma of steps in which the tokens count.
+#: (largest, smallest) sigma of a part of the sampling.
 SigmaWindow = tuple[float, float]
+#: How far off, relatively, a sigma still is the end of such a part: schedulers and windows round differently.
+ROUNDING = 1e-4
 
 
 class ColorizePatch:
     """Everything that Apply Colorization adds to a MODEL; holds no state of any run.
 
     Args:
+        token_counts: how many tokens each region looks at, the characters' and the background.
         regions: the characters in the order of their tokens; none for plain reference attention.
         recipe: what the version makes of the carrier.
-        windows: the sigmas in which the tokens count, used where a run's own model is not known.
+        windows: from `sigma_windows`, used where a run's own model is not known.
     """
 
     def __init__(
         self,
-        carrier: Carrier,
+        token_counts: Sequence[int],
         regions: Sequence[Region],
         recipe: Recipe,
         settings: Settings,
@@ -62,7 +65,7 @@ class ColorizePatch:
         self.strengths = (*(settings.foreground * region.strength for region in regions), settings.background)
         self.settings = settings
         self.windows = tuple(windows)
-        self.token_counts = carrier.token_counts(regions)
+        self.token_counts = tuple(token_counts)
         self.recipe = recipe
         self.pieces = tuple(recipe.pieces)
         self.places: tuple[AttentionPlace, ...] = ()
@@ -99,7 +102,9 @@ class ColorizePatch:
 
     def new_run(self) -> SamplingRun:
         """Return a run that nothing is known of but the masks."""
-        return SamplingRun(MaskLayout(self.masks, self.settings.threshold, self.recipe.latent_mask))
+        return SamplingRun(
+            MaskLayout(self.masks, self.settings.threshold, self.recipe.reached, self.recipe.latent_mask)
+        )
 
     @torch.compiler.disable(recursive=False)
     def around_run(self, executor, guider, sigmas, extra_args, *args, **kwargs):
@@ -157,9 +162,14 @@ class ColorizePatch:
         """Return 1 where the tokens count at this step, 0 where not; on the device, without asking it."""
         sigmas, windows = transformer_options.get("sigmas"), run.windows or self.windows
         if sigmas is None or not windows:
-            return torch.tensor(float(sigmas is None))
-        inside = [(sigmas[:1] <= largest) & (sigmas[:1] >= smallest) for largest, smallest in windows]
-        return torch.stack(inside).any(dim=0).view(1, 1, 1)
+            return torch.ones(1, 1, 1)
+        inside, *ignored = (
+            (sigmas[:1] <= largest * (1 + ROUNDING)) & (sigmas[:1] >= smallest * (1 - ROUNDING))
+            for largest, smallest in windows
+        )
+        for part in ignored:
+            inside = inside & ~part
+        return inside.view(1, 1, 1)
 
     def narrow_places(self, transformer_options: dict) -> frozenset[AttentionPlace]:
         """Find the places at which the attention is ours alone: no other attn2 patch, our replacement in place."""
@@ -263,6 +273,7 @@ def inputs_are_ours(transformer_options: dict) -> bool:
 
 
 def sigma_windows(model_sampling, settings: Settings) -> list[SigmaWindow]:
-    """Turn the windows' fractions of the sampling into sigmas, as Apply ControlNet does."""
+    """Turn fractions of the sampling into sigmas, as Apply ControlNet does: the window, and its ignored part if any."""
     sigma = model_sampling.percent_to_sigma
-    return [(sigma(start), sigma(end)) for start, end in settings.windows]
+    parts = [settings.window, *([] if settings.ignored is None else [settings.ignored])]
+    return [(sigma(start), sigma(end)) for start, end in parts]

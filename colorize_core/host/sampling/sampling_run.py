@@ -53,12 +53,13 @@ class MaskLayout:
     """The characters' masks and how they part a picture.
 
     Attributes:
-        masks: one [B_r, H, W] a character. threshold: above it is character.
+        masks: one [B_r, H, W] a character. threshold: above it is character. reached: so is what equals it.
         latent_mask: brings a mask to the latent's size, (mask, h, w) -> [B_r, h, w].
     """
 
     masks: tuple[Tensor, ...] = ()
     threshold: float = THRESHOLD
+    reached: bool = False
     latent_mask: Callable[[Tensor, int, int], Tensor] = resize_mask
 
 
@@ -73,7 +74,7 @@ class SamplingRun:
     def __init__(self, layout: MaskLayout):
         self.mask_layout = layout
         self.masks = layout.masks
-        #: (largest, smallest) sigma of the steps in which the tokens count, for each window.
+        #: (largest, smallest) sigma of the window in which the tokens count, then of its ignored part if any.
         self.windows: list[tuple[float, float]] = []
         #: Conditioning id -> whether its context is not all zeros.
         self.live: dict[object, bool] = {}
@@ -162,7 +163,8 @@ class SamplingRun:
         """
 
         def make() -> list[RegionIndex]:
-            labels = region_labels(self.masks_at(crop), self.mask_layout.threshold, *size)
+            layout = self.mask_layout
+            labels = region_labels(self.masks_at(crop), layout.threshold, *size, layout.reached)
             return [index.to(device) for index in region_indices(labels, len(self.masks) + 1)]
 
         return self.once(("regions", crop, size, device), make)

@@ -40,18 +40,16 @@ def test_a_version_with_one_strength_takes_levels_that_agree():
 
 
 @pytest.mark.parametrize(
-    ("given", "windows"),
+    ("given", "window", "ignored"),
     [
-        ({}, [(0.0, 1.0)]),
-        ({"start": 0.2, "end": 0.7}, [(0.2, 0.7)]),
-        ({"ignore_start": 0.3, "ignore_end": 0.5}, [(0.0, 0.3), (0.5, 1.0)]),
-        ({"start": 0.4, "ignore_start": 0.3, "ignore_end": 0.5}, [(0.5, 1.0)]),
-        ({"end": 0.4, "ignore_start": 0.3, "ignore_end": 0.5}, [(0.0, 0.3)]),
-        ({"ignore_start": 0.0, "ignore_end": 1.0}, []),
-        ({"ignore_start": 0.5, "ignore_end": 0.3}, [(0.0, 1.0)]),
+        ({}, (0.0, 1.0), None),
+        ({"start": 0.2, "end": 0.7}, (0.2, 0.7), None),
+        ({"ignore_start": 0.3, "ignore_end": 0.5}, (0.0, 1.0), (0.3, 0.5)),
+        ({"ignore_start": 0.5, "ignore_end": 0.3}, (0.0, 1.0), None),
+        ({"ignore_start": 0.0, "ignore_end": 1.0}, (0.0, 1.0), (0.0, 1.0)),
     ],
 )
-def test_windows(given, windows):
+def test_windows(given, window, ignored):
     settings = Settings(**given)
-    assert settings.windows == windows
-    assert settings.whole_run == (windows == [(0.0, 1.0)])
+    assert (settings.window, settings.ignored) == (window, ignored)
+    assert settings.whole_run == (window == (0.0, 1.0) and ignored is None)

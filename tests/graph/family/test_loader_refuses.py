@@ -27,12 +27,12 @@ OTHER_FILES = {
     "an SDXL refiner checkpoint": [UNET + "input_blocks.0.0.weight", "conditioner.embedders.0.model.ln_final.weight"],
     "a Stable Diffusion 3 checkpoint": [UNET + "joint_blocks.0.context_block.attn.qkv.weight"],
     "a Flux checkpoint": ["double_blocks.0.img_attn.qkv.weight", "single_blocks.0.linear1.weight"],
-    'an earlier ColorizeDiffusion checkpoint, version 1 ("mult") or 1.5 ("switch")': [
+    "an incomplete ColorizeDiffusion v1 checkpoint": [
         UNET + "input_blocks.0.0.weight",
         "cond_stage_model.visual.model.conv1.weight",
         "first_stage_model.decoder.conv_in.weight",
     ],
-    'an earlier ColorizeDiffusion checkpoint, version 1.5 ("switch")': [
+    "an incomplete ColorizeDiffusion v1.5 checkpoint": [
         UNET + "input_blocks.0.0.weight",
         UNET + "output_blocks.3.1.transformer_blocks.0.attn2.to_q.lora_down_fg.weight",
         "control_encoder.model.0.weight",
