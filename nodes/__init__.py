@@ -17,6 +17,7 @@ from .sampling.apply import ColorizeApply, ColorizeBlockStrengths
 from .sampling.inject import ColorizeAttentionInjection
 from .sampling.sample import ColorizeGuider
 from .sampling.sketch_strengths import ColorizeHintStrengths
+from .sampling.time_steps import ColorizeTimeSteps
 from .shot.frames import ColorizeLoadFrames
 from .shot.sequence import ColorizeSampleSequence
 
@@ -44,6 +45,7 @@ NODES: list[type[io.ComfyNode]] = [
     ColorizeBlockStrengths,
     ColorizeGuider,
     ColorizeHintStrengths,
+    ColorizeTimeSteps,
     ColorizeSampleSequence,
     ColorizeAttentionInjection,
     ColorizeManipulateTokens,

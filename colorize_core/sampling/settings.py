@@ -23,6 +23,7 @@ class Settings:
         foreground, background: factors on the attention's result in either region.
         merge: μ in [0, 1], how much of the background's result goes into the foreground.
         threshold: mask values above it are foreground.
+        reference: factor on all levels.
         encoder, color, semantic: factors on the attentions of each level.
         blocks: a factor for each transformer's attentions, in place of the levels.
         split_form: of version 1.5: which LoRA act.
@@ -34,6 +35,7 @@ class Settings:
     background: float = 1.0
     merge: float = 0.0
     threshold: float = THRESHOLD
+    reference: float = 1.0
     encoder: float = 1.0
     color: float = 1.0
     semantic: float = 1.0
@@ -67,8 +69,10 @@ def block_strengths(settings: Settings, levels: Mapping[str, Sequence[Block]]) -
         levels: the transformers that `encoder`, `color` and `semantic` govern.
     """
     if settings.blocks is not None:
-        return dict(settings.blocks)
-    return {block: getattr(settings, level) for level, blocks in levels.items() for block in blocks}
+        return {block: settings.reference * strength for block, strength in settings.blocks.items()}
+    return {
+        block: settings.reference * getattr(settings, level) for level, blocks in levels.items() for block in blocks
+    }
 
 
 def one_strength(settings: Settings, blocks: Sequence[Block], name: str) -> dict[Block, float]:
@@ -78,7 +82,7 @@ def one_strength(settings: Settings, blocks: Sequence[Block], name: str) -> dict
         blocks: all transformers. name: the version's, for the message.
     """
     if settings.blocks is not None:
-        return dict(settings.blocks)
+        return {block: settings.reference * strength for block, strength in settings.blocks.items()}
     strengths = (settings.encoder, settings.color, settings.semantic)
     if len(set(strengths)) > 1:
         told = ", ".join(f"{strength:g}" for strength in strengths)
@@ -86,4 +90,4 @@ def one_strength(settings: Settings, blocks: Sequence[Block], name: str) -> dict
             f"`encoder_strength`, `color_strength` and `semantic_strength` are {told}, but {name} has one reference "
             "strength for all attentions: give the three one value, or wire Block Strengths."
         )
-    return dict.fromkeys(blocks, strengths[0])
+    return dict.fromkeys(blocks, settings.reference * strengths[0])

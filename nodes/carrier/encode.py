@@ -15,6 +15,8 @@ from ..schema import node_schema
 from ..sockets import Carrier, Colorizer, Tagger
 
 CATEGORY = "ColorizeDiffusion/encode"
+#: How much larger than its own size the image tower is shown the reference.
+DETAILS = {"own": 1.0, "1.5x": 1.5, "2x": 2.0, "3x": 3.0}
 #: What several reference pictures are.
 ONE_PER_IMAGE, ONE_CHARACTER = "one_per_image", "views_of_one_character"
 
@@ -79,18 +81,28 @@ class ColorizeEncodeReference(io.ComfyNode):
                     tooltip="Needed for ColorizeDiffusion XL, whose checkpoint makes the tokens; v2 does without.",
                 ),
                 _tagger(),
+                io.Combo.Input(
+                    "detail",
+                    options=list(DETAILS),
+                    default="own",
+                    optional=True,
+                    tooltip="The size at which the image tower sees the reference. own: its own 224 pixels, as trained. "
+                    "2x: twice that each way, four times the tokens, for small patterns; slower. Not for XL.",
+                ),
             ],
+            advanced=("detail",),
             outputs=[Carrier.Output("CARRIER", display_name="carrier", tooltip="Holds the reference tokens.")],
         )
 
     @classmethod
     @checked
     def execute(
-        cls, clip_vision, image, several=ONE_PER_IMAGE, transparency=None, colorizer=None, tagger=None
+        cls, clip_vision, image, several=ONE_PER_IMAGE, transparency=None, colorizer=None, tagger=None, detail="own"
     ) -> io.NodeOutput:
         """Encode."""
         encoders = ImageEncoders(clip_vision, tagger)
-        return io.NodeOutput(encode_reference(encoders, image, several == ONE_CHARACTER, transparency, colorizer))
+        one, factor = several == ONE_CHARACTER, DETAILS[detail or "own"]
+        return io.NodeOutput(encode_reference(encoders, image, one, transparency, colorizer, factor))
 
 
 class ColorizeEncodeBackground(io.ComfyNode):

@@ -74,6 +74,11 @@ class ColorizeApply(io.ComfyNode):
                     "background's with one. both: both, and every region looks at all tokens. trained: both, as in "
                     "training.",
                 ),
+                strength(
+                    "reference_strength",
+                    "Factor on encoder, color and semantic strength together, or on the block strengths.",
+                    optional=True,
+                ),
             ],
             advanced=(
                 "merge",
@@ -116,6 +121,7 @@ class ColorizeApply(io.ComfyNode):
         ignore_start_percent=0.0,
         ignore_end_percent=0.0,
         split_form=PUBLISHED,
+        reference_strength=1.0,
     ) -> io.NodeOutput:
         """Patch."""
         settings = Settings(
@@ -123,6 +129,7 @@ class ColorizeApply(io.ComfyNode):
             background=background_strength,
             merge=merge,
             threshold=threshold,
+            reference=1.0 if reference_strength is None else reference_strength,
             encoder=encoder_strength,
             color=color_strength,
             semantic=semantic_strength,

@@ -67,8 +67,9 @@ class GivenNoise:
         return self.noise
 
 
-def sample_with_guider(host, pack, guider, group):
-    (sampler,) = pack.run("KSamplerSelect", sampler_name="euler")
+def sample_with_guider(host, pack, guider, group, sampler=None):
+    if sampler is None:
+        (sampler,) = pack.run("KSamplerSelect", sampler_name="euler")
     noise = group["in/noise"]
     latent = {"samples": host.torch.zeros_like(noise)}
     output, _ = pack.run(

@@ -6,13 +6,15 @@ Source: spec section 2.
 import json
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import comfy.clip_model
 import comfy.clip_vision
 import comfy.model_management
 import comfy.ops
 import torch
-from torch import Tensor
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from ...carrier.tokens import image_tower_config, normalise_for_clip
 from ...errors import ColorizeError
@@ -42,21 +44,52 @@ def load_image_tower(state_dict: dict[str, Tensor], file_name: str) -> comfy.cli
     return clip_vision
 
 
-def encode_tokens(clip_vision: comfy.clip_vision.ClipVisionModel, image: Tensor) -> Tensor:
+def encode_tokens(clip_vision: comfy.clip_vision.ClipVisionModel, image: Tensor, patches: int | None = None) -> Tensor:
     """Encode pictures into tokens.
 
     Args:
         image: [B, H, W, 3] in [0, 1].
+        patches: how many a side the tower is shown, None for its own number; its positions are interpolated to others.
 
     Returns:
         [B, 1 + N, D], float32: the class token, then one token a patch; all with the final norm and projection.
     """
     model = clip_vision.model
     comfy.model_management.load_model_gpu(clip_vision.patcher)
-    pixels = normalise_for_clip(image.to(clip_vision.load_device), clip_vision.image_size)
-    hidden = model.vision_model(pixels)[0]
+    side = clip_vision.image_size
+    if patches is not None:
+        side = patches * model.vision_model.embeddings.patch_embedding.weight.shape[-1]
+    pixels = normalise_for_clip(image.to(clip_vision.load_device), side)
+    own_size = side == clip_vision.image_size
+    hidden = model.vision_model(pixels)[0] if own_size else interpolated(model.vision_model, pixels)
     tokens = model.visual_projection(model.vision_model.post_layernorm(hidden))
     return tokens.float().to(comfy.model_management.intermediate_device())
+
+
+def interpolated(vision_model: nn.Module, pixels: Tensor) -> Tensor:
+    """Run a tower on pictures [B, 3, S, S] of another size than its own: [B, 1 + N, width], before its last norm.
+
+    Source: arXiv 2010.11929, section 3.2: positions interpolated in two dimensions.
+    """
+    tower: Any = vision_model
+    embeddings = tower.embeddings
+    patches = embeddings.patch_embedding(pixels)  # [B, C, s, s]
+    positions = embeddings.position_embedding.weight.to(patches)
+    own = round((len(positions) - 1) ** 0.5)
+    grid = positions[1:].T.unflatten(1, (own, own))[None]
+    grid = F.interpolate(grid.float(), size=patches.shape[-2:], mode="bicubic", align_corners=False).to(patches)
+    tokens = (patches + grid).flatten(2).transpose(1, 2)
+    first = (embeddings.class_embedding.to(patches) + positions[0]).expand(len(tokens), 1, -1)
+    hidden: Tensor = tower.encoder(tower.pre_layrnorm(torch.cat([first, tokens], dim=1)), mask=None)[0]
+    return hidden
+
+
+def patches_for(clip_vision: comfy.clip_vision.ClipVisionModel | None, factor: float) -> int | None:
+    """Return how many patches a side a tower is shown at a multiple of its own size; None for its own."""
+    if clip_vision is None or factor == 1.0:
+        return None
+    own: int = clip_vision.image_size // clip_vision.model.vision_model.embeddings.patch_embedding.weight.shape[-1]
+    return round(own * factor)
 
 
 def check_tower(clip_vision: comfy.clip_vision.ClipVisionModel | None, needs: str) -> None:
@@ -73,11 +106,14 @@ def check_tower(clip_vision: comfy.clip_vision.ClipVisionModel | None, needs: st
         )
 
 
-def tokens_of(clip_vision: comfy.clip_vision.ClipVisionModel | None, picture: Tensor, needs: str) -> Tensor:
+def tokens_of(
+    clip_vision: comfy.clip_vision.ClipVisionModel | None, picture: Tensor, needs: str, patches: int | None = None
+) -> Tensor:
     """Encode pictures [R, H, W, 3] into tokens [R, 1 + N, D], a few at a time.
 
     Args:
         needs: the tower to load, for messages.
+        patches: as in `encode_tokens`.
     """
     check_tower(clip_vision, needs)
     chunks = list(picture.split(CHUNK))
@@ -85,6 +121,6 @@ def tokens_of(clip_vision: comfy.clip_vision.ClipVisionModel | None, picture: Te
     encoded = []
     for chunk in chunks:
         comfy.model_management.throw_exception_if_processing_interrupted()
-        encoded.append(encode_tokens(clip_vision, chunk))
+        encoded.append(encode_tokens(clip_vision, chunk, patches))
         progress.update(1)
     return finite(torch.cat(encoded), "clip_vision", "--fp32-text-enc")

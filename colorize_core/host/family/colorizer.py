@@ -20,10 +20,15 @@ from ..sampling.unet_layout import AttentionPlace
 
 @dataclass(frozen=True)
 class ImageEncoders:
-    """The networks that look at a reference picture, as they are wired; each may be missing."""
+    """The networks that look at a reference picture, as they are wired; each may be missing.
+
+    Attributes:
+        patches: how many patches a side the image tower is shown, None for its own number.
+    """
 
     clip_vision: comfy.clip_vision.ClipVisionModel | None
     tagger: comfy.model_patcher.ModelPatcher | None = None
+    patches: int | None = None
 
 
 @dataclass(frozen=True)
@@ -92,7 +97,7 @@ class Colorizer:
         Returns:
             Their tokens [R, N, D], and their class tokens [R, 1, D] where the version has any.
         """
-        tokens = tokens_of(encoders.clip_vision, picture, self.version.needs)
+        tokens = tokens_of(encoders.clip_vision, picture, self.version.needs, encoders.patches)
         return tokens[:, 1:], tokens[:, :1]
 
     def background_tokens(self, given: BackgroundPicture) -> Tensor:

@@ -3,7 +3,7 @@
 Source: spec sections 2, 4 and 6.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import comfy.sd
 from torch import Tensor
@@ -13,7 +13,7 @@ from ...errors import ColorizeError
 from ...family.versions import name_of
 from ...prepare.masks import checked_mask
 from ...prepare.pictures import as_rgb, checked_picture
-from ..carrier.image_tower import tokens_of
+from ..carrier.image_tower import check_tower, patches_for, tokens_of
 from ..carrier.latents import check_output_size
 from .colorizer import BackgroundPicture, Colorizer, ImageEncoders
 
@@ -27,6 +27,7 @@ def encode_reference(
     one_character: bool = False,
     transparency: Tensor | None = None,
     colorizer: Colorizer | None = None,
+    detail: float = 1.0,
 ) -> Carrier:
     """Encode the colour reference.
 
@@ -35,9 +36,16 @@ def encode_reference(
         one_character: the pictures are views of one character, so that each image attends to the tokens of all.
         transparency: [R or 1, H', W'] in [0, 1], 1 = transparent; what it clears is white paper.
         colorizer: of the checkpoint that the tokens are for; needed where it makes them.
+        detail: how much larger than its own size the image tower is shown the picture, each way.
     """
     picture = as_rgb(image, transparency=transparency)
     version = checkpoint = None
+    if detail != 1.0 and colorizer is not None and colorizer.version.own_tokens:
+        raise ColorizeError(
+            f"`detail` is {detail:g}, but {colorizer.version.name} takes a reference at one size: set it to own."
+        )
+    check_tower(encoders.clip_vision, TOWER if colorizer is None else colorizer.version.needs)
+    encoders = replace(encoders, patches=patches_for(encoders.clip_vision, detail))
     class_token: Tensor | None
     if colorizer is None:
         if encoders.tagger is not None:
@@ -45,7 +53,7 @@ def encode_reference(
                 "`tagger` is wired, but `colorizer` is not: reference tokens for ColorizeDiffusion XL are made by its "
                 "checkpoint. Wire the COLORIZER of Load Colorize Checkpoint into Encode Reference."
             )
-        tokens = tokens_of(encoders.clip_vision, picture, TOWER)
+        tokens = tokens_of(encoders.clip_vision, picture, TOWER, encoders.patches)
         tokens, class_token = tokens[:, 1:], tokens[:, :1]
     else:
         tokens, class_token = colorizer.tokens(encoders, picture)
@@ -183,6 +191,8 @@ def check_carrier(carrier: Carrier, colorizer: Colorizer) -> None:
 
 def matching_tokens(colorizer: Colorizer, encoders: ImageEncoders, picture: Tensor, carrier: Carrier) -> Tensor:
     """Encode pictures [R, H, W, 3] into tokens [R, N, D] like the carrier's own."""
+    if not colorizer.version.own_tokens:
+        encoders = replace(encoders, patches=round(carrier.picture_shape[0] ** 0.5))
     tokens, _ = colorizer.tokens(encoders, picture)
     if tuple(tokens.shape[1:]) != carrier.picture_shape:
         count, channels = carrier.picture_shape

@@ -138,7 +138,9 @@ def test_another_kind_of_file_is_named(host, refused, what):
     assert f"some.safetensors is {what.strip()} ({len(names)} tensors)" in message
     assert f"of 8 parts of a ColorizeDiffusion v2 checkpoint {len(names)}" not in message
     assert "it lacks" in message and "first missing names: " in message
-    assert message.rstrip().endswith(".") and any(word in message for word in ("Load", "Use", "use", "needed", "Download"))
+    assert message.rstrip().endswith(".") and any(
+        word in message for word in ("Load", "Use", "use", "needed", "Download")
+    )
 
 
 def test_the_node_refuses_a_plain_stable_diffusion_file(host, refused_file):

@@ -171,3 +171,19 @@ def test_attention_injection(pack, graph, golden_v1, table, version):
         x, t = (golden_v1[f"case/in/{key}"][row : row + 1] for key in ("x", "t"))
         ours = unet_call(model, positive, negative, x, t[0])[row : row + 1]
         table.check(f"{group}/v {kind}", ours, golden_v1[f"{group}/out/v"][row : row + 1], INJECTION_TOLERANCE)
+
+
+@pytest.mark.parametrize("version", ["mult", "switch"])
+def test_published_time_steps(pack, graph, golden_v1, table, version):
+    group = f"{version}/default_sampler"
+    _, model, positive, negative = graph(version).wire(params(golden_v1, group))
+    sigmas, sampler = pack.run("ColorizeTimeSteps", model=model, steps=20)
+    times = model.model.model_sampling.timestep(sigmas[:-1])
+    assert times.tolist() == golden_v1[f"{group}/in/timesteps"].tolist()
+    (guider,) = pack.run("CFGGuider", model=model, positive=positive, negative=negative, cfg=4.0)
+    given = {"in/noise": golden_v1["sample/in/noise"], "in/sigmas": sigmas}
+    latent = sample_with_guider(pack.host, pack, guider, given, sampler)
+    ours = model.model.latent_format.process_in(latent)
+    table.check(f"{group}/latent", ours, golden_v1[f"{group}/out/latent"], LATENT_TOLERANCE)
+    part, _ = pack.run("ColorizeTimeSteps", model=model, steps=10, denoise=0.5)
+    assert part.tolist() == sigmas[-11:].tolist()
