@@ -86,8 +86,8 @@ class ColorizeEncodeReference(io.ComfyNode):
                     options=list(DETAILS),
                     default="own",
                     optional=True,
-                    tooltip="The size at which the image tower sees the reference. own: its own 224 pixels, as trained. "
-                    "2x: twice that each way, four times the tokens, for small patterns; slower. Not for XL.",
+                    tooltip="The size at which the image tower sees the reference. own: its own 224 pixels, as "
+                    "trained. 2x: twice that each way, four times the tokens, for small patterns; slower. Not for XL.",
                 ),
             ],
             advanced=("detail",),
