@@ -152,6 +152,10 @@ def test_a_prompt_is_filled(scripts, tmp_path):
     assert filled["4"]["inputs"]["first_frame"] == 40
     assert filled["3"]["inputs"]["carrier"] == ["job_carrier", 0]
     assert "sketch_mask" not in tools.without_masks(filled)["3"]["inputs"]
+    filled["8"] = {"class_type": "ColorizeEncodeBackground", "inputs": {"carrier": ["job_carrier", 0]}}
+    filled["3"]["inputs"]["carrier"] = ["8", 0]
+    plain = tools.without_masks(filled)
+    assert "8" not in plain and plain["3"]["inputs"]["carrier"] == ["job_carrier", 0]
     (tmp_path / "hero.png").write_bytes(b"")
     (tmp_path / "other.png").write_bytes(b"")
     assert list(tools.input_files(prompt, tmp_path)) == ["hero.png"]

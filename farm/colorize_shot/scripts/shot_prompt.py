@@ -63,11 +63,18 @@ def use_carrier(prompt: Prompt, file: str) -> Prompt:
 
 
 def without_masks(prompt: Prompt) -> Prompt:
-    """Colour without a split."""
+    """Colour without a split, and so without a background, which acts only beside a mask."""
     prompt = copy.deepcopy(prompt)
+    backgrounds = {key: node for key, node in prompt.items() if node["class_type"] == "ColorizeEncodeBackground"}
     for node in prompt.values():
         if node["class_type"] == "ColorizeApply":
             node["inputs"].pop("sketch_mask", None)
+        for name, value in node["inputs"].items():
+            while isinstance(value, list) and value[0] in backgrounds:
+                value = backgrounds[value[0]]["inputs"]["carrier"]
+            node["inputs"][name] = value
+    for key in backgrounds:
+        del prompt[key]
     return prompt
 
 
