@@ -9,26 +9,10 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from ..sampling.attention import Attention, torch_attention
+from ..sampling.attention import Attention, TokenAttention, torch_attention
 from .size_embedding import sinusoidal_embedding
 
 HEAD_CHANNELS = 64
-
-
-class _Gathering(nn.Module):
-    """Queries from the learned tokens, keys and values from the picture's."""
-
-    def __init__(self, channels: int, operations, **factory):
-        super().__init__()
-        self.heads = channels // HEAD_CHANNELS
-        self.to_q = operations.Linear(channels, channels, bias=False, **factory)
-        self.to_k = operations.Linear(channels, channels, bias=False, **factory)
-        self.to_v = operations.Linear(channels, channels, bias=False, **factory)
-        self.to_out = nn.Sequential(operations.Linear(channels, channels, **factory))
-
-    def forward(self, e: Tensor, x: Tensor, attention: Attention) -> Tensor:
-        """[B, M, D] and [B, N, D] -> [B, M, D]."""
-        return self.to_out(attention(self.to_q(e), self.to_k(x), self.to_v(x), self.heads))
 
 
 class ClusterTransformer(nn.Module):
@@ -47,7 +31,7 @@ class ClusterTransformer(nn.Module):
                 [
                     operations.LayerNorm(channels, **factory),
                     operations.LayerNorm(channels, **factory),
-                    _Gathering(channels, operations, **factory),
+                    TokenAttention(channels, HEAD_CHANNELS, operations, **factory),
                     nn.Sequential(
                         operations.Linear(channels, 4 * channels, **factory),
                         nn.SiLU(),

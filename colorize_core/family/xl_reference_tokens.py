@@ -6,26 +6,10 @@ Source: spec of XL, section 3; arXiv 2603.05971.
 import torch
 from torch import Tensor, nn
 
-from ..sampling.attention import Attention, torch_attention
+from ..sampling.attention import Attention, TokenAttention, torch_attention
 
 #: Channels of an attention head; no tensor's shape tells it.
 HEAD_CHANNELS = 128
-
-
-class _TokenAttention(nn.Module):
-    """Self-attention whose queries are the first tokens only; projections without bias, as in the UNet."""
-
-    def __init__(self, channels: int, operations, **factory):
-        super().__init__()
-        self.heads = channels // HEAD_CHANNELS
-        self.to_q = operations.Linear(channels, channels, bias=False, **factory)
-        self.to_k = operations.Linear(channels, channels, bias=False, **factory)
-        self.to_v = operations.Linear(channels, channels, bias=False, **factory)
-        self.to_out = nn.Sequential(operations.Linear(channels, channels, **factory))
-
-    def forward(self, x: Tensor, kept: int, attention: Attention) -> Tensor:
-        """[B, T, C] -> [B, kept, C]."""
-        return self.to_out(attention(self.to_q(x[:, :kept]), self.to_k(x), self.to_v(x), self.heads))
 
 
 class ReferenceProjection(nn.Module):
@@ -53,7 +37,7 @@ class ReferenceProjection(nn.Module):
         super().__init__()
         self.clip_channels, self.tagger_channels = clip_channels, tagger_channels
         factory = {"device": device, "dtype": dtype}
-        self.attn = _TokenAttention(clip_channels, operations, **factory)
+        self.attn = TokenAttention(clip_channels, HEAD_CHANNELS, operations, **factory)
         self.norm = operations.LayerNorm(clip_channels, **factory)
         self.proj = nn.Sequential(
             operations.Linear(clip_channels + tagger_channels, context_channels, **factory),
@@ -73,7 +57,8 @@ class ReferenceProjection(nn.Module):
         Returns:
             [B, 196, C].
         """
-        attended = self.norm(self.attn(clip_tokens, tagger_features.shape[1], attention))
+        kept = clip_tokens[:, : tagger_features.shape[1]]
+        attended = self.norm(self.attn(kept, clip_tokens, attention))
         return self.proj(torch.cat([attended, tagger_features], dim=-1))
 
 

@@ -7,21 +7,10 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from .attention import Attention, torch_attention
+from .attention import Attention, TokenAttention, torch_attention
 
 #: Channels of an attention head, in the UNet and here alike.
 HEAD_CHANNELS = 64
-
-
-class _FeatureAttention(nn.Module):
-    """Queries from the skip, keys and values from the features; projections without bias, as in the UNet."""
-
-    def __init__(self, channels: int, operations, **factory):
-        super().__init__()
-        self.to_q = operations.Linear(channels, channels, bias=False, **factory)
-        self.to_k = operations.Linear(channels, channels, bias=False, **factory)
-        self.to_v = operations.Linear(channels, channels, bias=False, **factory)
-        self.to_out = nn.Sequential(operations.Linear(channels, channels, **factory))
 
 
 class BackgroundInjection(nn.Module):
@@ -33,8 +22,7 @@ class BackgroundInjection(nn.Module):
     def __init__(self, channels: int, operations=nn, device=None, dtype=None):
         super().__init__()
         factory = {"device": device, "dtype": dtype}
-        self.heads = channels // HEAD_CHANNELS
-        self.attn = _FeatureAttention(channels, operations, **factory)
+        self.attn = TokenAttention(channels, HEAD_CHANNELS, operations, **factory)
         self.ff = nn.Sequential(
             operations.Linear(channels, 4 * channels, **factory),
             nn.SiLU(),
@@ -64,7 +52,7 @@ class BackgroundInjection(nn.Module):
         Returns:
             [B, T, C].
         """
-        x = x + self.attn.to_out(attention(self.attn.to_q(self.norm1(x)), keys, values, self.heads))
+        x = x + self.attn.to_out(attention(self.attn.to_q(self.norm1(x)), keys, values, self.attn.heads))
         return x + self.ff(self.norm2(x))
 
 

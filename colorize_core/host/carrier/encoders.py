@@ -1,10 +1,11 @@
 """What encoders of pictures share: how many at once, memory, progress, and numbers that are none."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import comfy.model_management
 import comfy.model_patcher
 import comfy.utils
+import torch
 from torch import Tensor
 
 from ...errors import check_finite
@@ -38,3 +39,28 @@ def progress_and_cancel(steps: int) -> Iterator[None]:
         comfy.model_management.throw_exception_if_processing_interrupted()
         progress.update(1)
         yield
+
+
+def encode_rows(
+    encoder: comfy.model_patcher.ModelPatcher, inputs: Sequence[Tensor], y: Tensor, blocks: int
+) -> list[Tensor]:
+    """Run an encoder of latents over rows, a few at a time, with a progress bar, until the user cancels.
+
+    Args:
+        inputs: what the encoder takes, each [R, …], the latent first. y: [1, n], the same for all rows.
+        blocks: how often the encoder tells of one.
+
+    Returns:
+        What it gives, each [R, …], on ComfyUI's intermediate device.
+    """
+    comfy.model_management.load_models_gpu([encoder], memory_required=memory_for(encoder, inputs[0][:CHUNK]))
+    device, dtype = encoder.load_device, encoder.model.compute_dtype
+    starts = range(0, len(inputs[0]), CHUNK)
+    advance = progress_and_cancel(blocks * len(starts))
+    outputs: list[list[Tensor]] = []
+    for start in starts:
+        batch = [rows[start : start + CHUNK].to(device=device, dtype=dtype) for rows in inputs]
+        labels = y.to(device=device, dtype=dtype).expand(len(batch[0]), -1)
+        encoded = encoder.model(*batch, labels, on_block=lambda: next(advance))
+        outputs.append([out.to(comfy.model_management.intermediate_device()) for out in encoded])
+    return [finite(torch.cat(parts), "colorizer", "--fp32-unet") for parts in zip(*outputs, strict=True)]

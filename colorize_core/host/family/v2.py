@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import comfy.model_management
 import comfy.model_patcher
 import comfy.sd
-import torch
 from torch import Tensor, nn
 
 from ...carrier.carrier import Carrier, fit_rows
@@ -21,7 +20,7 @@ from ...sampling.background_injection import InjectionBlocks, injection_sizes
 from ...sampling.settings import Settings, block_strengths
 from ...sampling.split_lora import SIDES, SplitLora, rename_split_lora
 from ...sampling.style_modulation import StyleModulation, style_sizes
-from ..carrier.encoders import CHUNK, finite, memory_for, progress_and_cancel
+from ..carrier.encoders import encode_rows
 from ..carrier.latents import encode_with_vae, resize_to_output
 from ..loading import load_module, reading_sizes
 from ..sampling.pieces import Piece, Recipe
@@ -116,17 +115,7 @@ class ColorizerV2(Colorizer):
         latent = encode_with_vae(vae, resize_to_output(picture, *size), self.latent_format)
         rows = max(len(latent), len(context))
         latent, context = fit_rows(latent, rows), fit_rows(context, rows)
-        comfy.model_management.load_models_gpu([encoder], memory_required=memory_for(encoder, latent[:CHUNK]))
-        device, dtype = encoder.load_device, encoder.model.compute_dtype
-        starts = range(0, rows, CHUNK)
-        advance = progress_and_cancel(len(encoder.model.input_blocks) * len(starts))
-        outputs: list[list[Tensor]] = []
-        for start in starts:
-            batch = [t[start : start + CHUNK].to(device=device, dtype=dtype) for t in (latent, context)]
-            sizes = y.to(device=device, dtype=dtype).expand(len(batch[0]), -1)
-            encoded = encoder.model(*batch, sizes, on_block=lambda: next(advance))
-            outputs.append([o.to(comfy.model_management.intermediate_device()) for o in encoded])
-        return [finite(torch.cat(parts), "colorizer", "--fp32-unet") for parts in zip(*outputs, strict=True)]
+        return encode_rows(encoder, [latent, context], y, len(encoder.model.input_blocks))
 
 
 def load_colorizer(parts: Parts, file_name: str, checkpoint: str) -> ColorizerV2:

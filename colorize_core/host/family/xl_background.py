@@ -14,7 +14,7 @@ from comfy.ldm.modules.diffusionmodules.util import timestep_embedding
 from torch import Tensor, nn
 
 from ...carrier.carrier import check_batches, fit_rows
-from ..carrier.encoders import CHUNK, finite, memory_for, progress_and_cancel
+from ..carrier.encoders import encode_rows
 from ..loading import Build
 
 #: Latent, sketch mask, mask of the picture.
@@ -133,14 +133,4 @@ def encode_states(
     rows = max(len(latent), len(sketch_mask), len(image_mask))
     masks = [fit_rows(mask.to(latent), rows)[:, None] for mask in (sketch_mask, image_mask)]
     x = torch.cat([fit_rows(latent, rows), *masks], dim=1)
-    comfy.model_management.load_models_gpu([encoder], memory_required=memory_for(encoder, x[:CHUNK]))
-    device, dtype = encoder.load_device, encoder.model.compute_dtype
-    starts = range(0, rows, CHUNK)
-    advance = progress_and_cancel(encoder.model.steps * len(starts))
-    outputs: list[list[Tensor]] = []
-    for start in starts:
-        batch = x[start : start + CHUNK].to(device=device, dtype=dtype)
-        labels = y.to(device=device, dtype=dtype).expand(len(batch), -1)
-        encoded = encoder.model(batch, labels, on_block=lambda: next(advance))
-        outputs.append([state.to(comfy.model_management.intermediate_device()) for state in encoded])
-    return [finite(torch.cat(parts), "colorizer", "--fp32-unet") for parts in zip(*outputs, strict=True)]
+    return encode_rows(encoder, [x], y, encoder.model.steps)
