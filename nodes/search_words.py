@@ -2,8 +2,12 @@
 
 SEARCH_WORDS = {
     "ColorizeCheckpointLoader": (
-        "colorize", "colorization", "ColorizeDiffusion", "model",
+        "colorize", "colorization", "ColorizeDiffusion", "ColorizeDiffusion XL", "SDXL", "model",
         "彩色モデル", "モデル読み込み", "自動彩色", "上色模型", "加载模型", "自动上色",
+    ),
+    "ColorizeTaggerLoader": (
+        "WD tagger", "WD14", "SwinV2", "image encoder", "ColorizeDiffusion XL", "SDXL",
+        "タガー", "画像エンコーダー", "モデル読み込み", "打标模型", "图像编码器", "加载模型",
     ),
     "ColorizeExamplePicture": (
         "demo", "sample", "example drawing", "test image", "サンプル", "見本", "線画", "示例", "样例", "线稿",
@@ -75,6 +79,10 @@ SEARCH_WORDS = {
     ),
     "ColorizeGuider": (
         "cfg", "guidance", "dual cfg", "CFGGuider", "ガイダンス", "引导", "双重引导",
+    ),
+    "ColorizeHintStrengths": (
+        "sketch strength", "line strength", "lineart strength", "control weights", "hint",
+        "線画の強さ", "線の強さ", "階層", "线稿强度", "线条强度", "分层权重",
     ),
     "ColorizeSampleSequence": (
         "ksampler", "animation", "video", "batch sampler", "frames", "shot",

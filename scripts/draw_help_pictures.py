@@ -144,35 +144,59 @@ def mosaic(cells: int, label: str) -> Piece:
     return tile("".join(squares), label)
 
 
-def sliders(label: str) -> Piece:
-    """Style: scale and shift of each block."""
+def sliders(label: str, heights: tuple[int, ...] = (30, 58, 42, 70)) -> Piece:
+    """Factors one by one: style's scale and shift of each block, a strength for each hint."""
+    step = 84 / len(heights)
     bars = "".join(
-        f'<path d="M{16 + 21 * i} 14V82" stroke="{QUIET}" stroke-width="3"/>'
-        f'<circle cx="{16 + 21 * i}" cy="{height}" r="7" fill="{ORANGE}"/>'
-        for i, height in enumerate((30, 58, 42, 70))
+        f'<path d="M{5.5 + step * (i + 0.5):g} 14V82" stroke="{QUIET}" stroke-width="3"/>'
+        f'<circle cx="{5.5 + step * (i + 0.5):g}" cy="{height}" r="7" fill="{ORANGE}"/>'
+        for i, height in enumerate(heights)
     )
     return tile(f'<rect width="96" height="96" fill="white"/>{bars}', label)
 
 
-def block_row() -> list[Piece]:
-    """The sixteen cross-attentions in order of execution, by level."""
-    level = {0: RED, 1: RED} | dict.fromkeys((2, 3, 10, 11, 12), ORANGE) | dict.fromkeys((4, 5, 7, 8, 9), BLUE)
-    names = ["input 1", "2", "4", "5", "7", "8", "middle 0", "output 3", *(str(i) for i in range(4, 12))]
-    depth = [0, 0, 1, 1, 2, 2, 3, 2, 2, 2, 1, 1, 1, 0, 0, 0]
+LEVELS = {"encoder": RED, "color": ORANGE, "semantic": BLUE, "outside the levels": "#c9c6c0"}
+
+
+def block_row(heads: dict[str, list[int]], depth: list[int], levels: dict[str, tuple[int, ...]]) -> list[Piece]:
+    """Transformers of a UNet in order of execution, by level.
+
+    Args:
+        heads: the block numbers of each half. depth: of each transformer, 0 at the top.
+        levels: the places in the order of execution that each level has.
+    """
+    level = {place: LEVELS[name] for name, places in levels.items() for place in places}
+    numbers = [number for half in heads.values() for number in half]
     boxes = "".join(
-        f'<rect x="{34 * i}" y="{18 * depth[i]}" width="30" height="16" rx="3" fill="{level.get(i, "#c9c6c0")}"/>'
-        f'<text x="{34 * i + 15}" y="{18 * depth[i] + 12}" text-anchor="middle" class="small">{name.split()[-1]}</text>'
-        for i, name in enumerate(names)
+        f'<rect x="{34 * i}" y="{18 * depth[i]}" width="30" height="16" rx="3" '
+        f'fill="{level.get(i, LEVELS["outside the levels"])}"/>'
+        f'<text x="{34 * i + 15}" y="{18 * depth[i] + 12}" text-anchor="middle" class="small">{number}</text>'
+        for i, number in enumerate(numbers)
     )
-    words = [("encoder", RED), ("color", ORANGE), ("semantic", BLUE), ("outside the levels", "#c9c6c0")]
+    told = [name for name in LEVELS if name in levels or name == "outside the levels"]
     legend = "".join(
-        f'<circle cx="{8 + 125 * i}" cy="{TILE + 10}" r="5" fill="{colour}"/>'
+        f'<circle cx="{8 + 125 * i}" cy="{TILE + 10}" r="5" fill="{LEVELS[word]}"/>'
         f'<text x="{18 + 125 * i}" y="{TILE + 14}" class="chip">{word}</text>'
-        for i, (word, colour) in enumerate(words)
+        for i, word in enumerate(told)
     )
-    parts = [("input", 100), ("middle", 219), ("output", 390)]
-    heads = "".join(f'<text x="{x}" y="82" text-anchor="middle" class="label">{word}</text>' for word, x in parts)
-    return [(boxes + heads + legend, 34 * 16)]
+    words, start = "", 0
+    for half, blocks in heads.items():
+        middle = 34 * (start + len(blocks) / 2) - 2
+        words += f'<text x="{middle:g}" y="82" text-anchor="middle" class="label">{half}</text>'
+        start += len(blocks)
+    return [(boxes + words + legend, max(34 * len(numbers), 125 * len(told)))]
+
+
+V2_ROW = block_row(
+    {"input": [1, 2, 4, 5, 7, 8], "middle": [0], "output": list(range(3, 12))},
+    [0, 0, 1, 1, 2, 2, 3, 2, 2, 2, 1, 1, 1, 0, 0, 0],
+    {"encoder": (0, 1), "color": (2, 3, 10, 11, 12), "semantic": (4, 5, 7, 8, 9)},
+)
+XL_ROW = block_row(
+    {"input": [4, 5, 7, 8], "middle": [0], "output": list(range(6))},
+    [1, 1, 2, 2, 2, 2, 2, 2, 1, 1, 1],
+    {"encoder": (0, 1), "semantic": (2, 3, 5, 6, 7)},
+)
 
 
 TO, PLUS = sign("→"), sign("+")
@@ -185,6 +209,7 @@ PICTURES: dict[str, list[Piece]] = {
         TO,
         chips("model", "colorizer", "control_net", "vae", "clip_vision, if inside"),
     ],
+    "tagger": [file("wd-v1-4-swinv2-tagger-v2"), TO, chips("tagger")],
     "example_picture": [
         tile(DRAWING, "drawing"),
         sign("/"),
@@ -260,7 +285,15 @@ PICTURES: dict[str, list[Piece]] = {
         TO,
         tile(RESULT_DUSK, "result"),
     ],
-    "block_strengths": block_row(),
+    "block_strengths": V2_ROW,
+    "block_strengths_xl": XL_ROW,
+    "hint_strengths": [
+        tile(LINE_MAP, "line map"),
+        TO,
+        sliders("hint_0 … hint_4", (42, 34, 34, 58, 66)),
+        TO,
+        tile(RESULT, "result"),
+    ],
     "load_frames": [
         file("frame_0001 … 0012.png"),
         TO,

@@ -125,7 +125,11 @@ class ColorizeEncodeBackground(io.ComfyNode):
                 ),
                 size("width"),
                 size("height"),
-                strength("strength", "Factor on the injected features. Lower it when the background looks pasted in."),
+                strength(
+                    "strength",
+                    "Factor on the injected features. Lower it when the background looks pasted in. XL has none: there "
+                    "set background_strength of Apply Colorization.",
+                ),
                 io.Combo.Input(
                     "source",
                     options=["background_image", "bleached_reference"],

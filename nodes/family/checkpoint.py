@@ -38,7 +38,8 @@ class ColorizeCheckpointLoader(io.ComfyNode):
                     "prediction",
                     options=["auto", "v", "eps"],
                     default="auto",
-                    tooltip="What the UNet predicts. auto: v, unless the name of a v2 file says eps.",
+                    tooltip="What the UNet predicts. auto: v, unless the name of a v2 file says eps; an XL file with "
+                    "such a name is refused.",
                 ),
             ],
             advanced=("prediction",),
