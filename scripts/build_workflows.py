@@ -14,6 +14,7 @@ from typing import Any
 import blueprints
 import mixing_workflows
 import tested_mixes
+import xl_workflows
 from comfyui_server import Server, make_base_directory
 from workflow_page import ENCODING, NO_PICTURE, PICTURES, SAMPLING, TALL, Page
 from workflow_prompt import MUTED, Prompt, set_inputs, to_prompt
@@ -169,9 +170,7 @@ def sketch_and_reference(object_info: dict[str, Any]) -> dict[str, Any]:
     page = Page(object_info, PLAIN)
     carrier = page.drawing_and_reference()
     sampled, saved = page.sample(4, carrier)
-    pictures = [(page.sheet.find(title), "image") for title in ("Drawing", "Reference")]
-    sizes = [(page.sheet.find(title), "value") for title in ("Width", "Height")]
-    page.sheet.offer_as_app([*pictures, *sizes, (sampled, "seed"), (sampled, "cfg")], [saved])
+    page.offer_as_app(sampled, saved)
     return page.sheet.as_workflow()
 
 
@@ -310,6 +309,7 @@ BUILDERS = {
     "from_raw_images": from_raw_images,
     "two_characters": two_characters,
     "shot": shot,
+    **xl_workflows.BUILDERS,
     **mixing_workflows.BUILDERS,
 }
 

@@ -87,6 +87,8 @@ def thumbnails(sheet: Image.Image) -> dict[str, Image.Image]:
         "sketch_and_reference": halves(at(0, DRAWING), at(0, PLAIN)),
         "character_and_background": halves(at(0, DRAWING), at(0, INJECTED)),
         "style_transfer": grid([at(2, REFERENCE), at(2, DRAWING), at(2, MASK), at(2, STYLED)], 2),
+        "xl_sketch_and_reference": labelled(halves(at(0, DRAWING), at(0, PLAIN)), "XL · 1024"),
+        "xl_character_and_background": labelled(halves(at(0, DRAWING), at(0, INJECTED)), "XL · 1024"),
         "from_raw_images": grid([at(3, REFERENCE), at(3, DRAWING), at(3, MASK), at(3, INJECTED)], 2),
         "two_characters": grid([at(0, REFERENCE), at(3, REFERENCE), at(0, INJECTED), at(3, INJECTED)], 2),
         "shot": grid([at(row, INJECTED) for row in range(4)], 2),

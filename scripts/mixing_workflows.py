@@ -4,12 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 from workflow_models import PUBLISHED
-from workflow_page import ENCODING, MODELS, NO_PICTURE, PICTURES, SAMPLING, TALL, Page
+from workflow_page import ENCODING, MODELS, NO_FILE, NO_PICTURE, PICTURES, SAMPLING, TALL, Page
 
 CONTROL_FILE = "control_v11p_sd21_depth.safetensors"
-
-#: Until a user chooses a file of his own.
-NO_FILE = ""
 
 LORA = """
 ### With a LoRA

@@ -13,6 +13,14 @@ PUBLISHED = {
         "clip_vision",
         f"{HUB}/h94/IP-Adapter/resolve/main/models/image_encoder/model.safetensors",
     ),
+    "CLIP-ViT-bigG-14-laion2B-39B-b160k.safetensors": (
+        "clip_vision",
+        f"{HUB}/h94/IP-Adapter/resolve/main/sdxl_models/image_encoder/model.safetensors",
+    ),
+    "wd-v1-4-swinv2-tagger-v2.safetensors": (
+        "colorize_taggers",
+        f"{HUB}/SmilingWolf/wd-v1-4-swinv2-tagger-v2/resolve/main/model.safetensors",
+    ),
     "isnetis.safetensors": (
         "colorize_segmenters",
         f"{HUB}/tellurion/line_extractor/resolve/main/isnetis.safetensors",

@@ -1,6 +1,6 @@
 """What the workflows of this pack share: the models, notes on their files, the usual columns of nodes."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from workflow_models import PUBLISHED
 from workflow_sheet import Group, Node, Sheet, Socket
@@ -11,6 +11,8 @@ DEMONSTRATION = "demonstration model, 128x128 (comes with the pack)"
 TOWER = "CLIP-ViT-H-14-laion2B-s32B-b79K.safetensors"
 #: What Load Image holds until a picture is chosen: the page takes a name that it does not find for an error.
 NO_PICTURE = ""
+#: The same of other loaders.
+NO_FILE = ""
 
 #: Height of a node that shows a picture.
 TALL = 440
@@ -33,21 +35,30 @@ class Page:
     """The parts that the workflows share, placed on one sheet.
 
     `model` is what Apply Colorization gets: the checkpoint's, unless a workflow puts something between.
+
+    Attributes:
+        checkpoint_file, tower_file, files: what the loaders hold, and the note on it.
+        side: width and height of the canvas, in pixels. settings: of KSampler.
     """
+
+    checkpoint_file, tower_file, files = CHECKPOINT, TOWER, FILES
+    side = 768
+    settings: ClassVar[dict[str, Any]] = {"cfg": 4.0, "sampler_name": "euler", "scheduler": "normal"}
 
     def __init__(self, object_info: dict[str, Any], help_text: str, demonstration: bool = False) -> None:
         self.sheet = Sheet(object_info)
         notes = self.sheet.group("Read me", 480, NOTES)
         notes.note(help_text, "How to use")
         self.models = self.sheet.group("1 · Models", 420, MODELS)
-        checkpoint = DEMONSTRATION if demonstration else CHECKPOINT
-        self.checkpoint = self.models.node("ColorizeCheckpointLoader", colour="model", ckpt_name=checkpoint)
+        checkpoint = DEMONSTRATION if demonstration else self.checkpoint_file
+        colour = "model" if checkpoint else "choose"
+        self.checkpoint = self.models.node("ColorizeCheckpointLoader", colour=colour, ckpt_name=checkpoint)
         self.model = self.checkpoint[0]
         if demonstration:
             self.tower = self.checkpoint[4]
             return
-        notes.note(FILES, "Files")
-        loader = self.models.node("CLIPVisionLoader", colour="model", clip_name=TOWER)
+        notes.note(self.files, "Files")
+        loader = self.models.node("CLIPVisionLoader", colour="model", clip_name=self.tower_file)
         self.tower = self.models.reroute(loader[0], "image tower")
 
     # --- pictures and what is encoded from them ---
@@ -55,8 +66,8 @@ class Page:
     def canvas(self, group: Group) -> None:
         """Add the two numbers that every size in the workflow is wired to."""
         self.size = {
-            "width": group.node("PrimitiveInt", "Width", colour="choose", value=768)[0],
-            "height": group.node("PrimitiveInt", "Height", colour="choose", value=768)[0],
+            "width": group.node("PrimitiveInt", "Width", colour="choose", value=self.side)[0],
+            "height": group.node("PrimitiveInt", "Height", colour="choose", value=self.side)[0],
         }
 
     def drawing(self, group: Group) -> None:
@@ -71,6 +82,19 @@ class Page:
         painted = group.node("MaskToImage", mask=drawn[1])
         fitted = group.node("ColorizePrepareSketch", "Fit Mask", image=painted[0], lines="light_on_dark", **self.size)
         return group.node("ImageToMask", title, image=fitted[0], channel="red")
+
+    def tokens(self, group: Group, reference: Node) -> Node:
+        """Add the encoder of a reference."""
+        return group.node("ColorizeEncodeReference", clip_vision=self.tower, image=reference[0])
+
+    def bleach(self, group: Group, reference: Node, mask: Node) -> tuple[Node, dict[str, Socket]]:
+        """Add what paints the reference's character white.
+
+        Returns:
+            the bleached reference, and the masks that the encoder of the background takes.
+        """
+        merged = group.node("ColorizeMergeMasks", mask_a=reference[1], mask_b=mask[0], grow=5)
+        return group.node("ColorizeBleach", image=reference[0], mask=merged[0]), {}
 
     def background(self, group: Group, carrier: Node, image: Node, **inputs: Any) -> Node:
         """Add the encoder of a background."""
@@ -90,7 +114,7 @@ class Page:
         self.drawing(self.sheet.group("2 · Drawing", 360, PICTURES))
         group = self.sheet.group("3 · Reference", 360, ENCODING)
         reference = group.node("LoadImage", "Reference", tall=TALL, colour="choose", image=NO_PICTURE)
-        return group.node("ColorizeEncodeReference", clip_vision=self.tower, image=reference[0])[0]
+        return self.tokens(group, reference)[0]
 
     def character_and_background(self) -> tuple[Socket, Socket]:
         """Add the groups 2 to 4 that take character and background apart; return carrier and mask."""
@@ -99,12 +123,11 @@ class Page:
         mask = self.fitted_mask(group, self.drawn, "Character of the drawing")
         group = self.sheet.group("3 · Reference, bleached", 380, PICTURES)
         reference = group.node("LoadImage", "Reference", tall=TALL, colour="choose", image=NO_PICTURE)
-        merged = group.node("ColorizeMergeMasks", mask_a=reference[1], mask_b=mask[0], grow=5)
-        bleached = group.node("ColorizeBleach", image=reference[0], mask=merged[0])
+        bleached, masks = self.bleach(group, reference, mask)
         group.node("PreviewImage", "Background reference", tall=TALL, images=bleached[0])
         group = self.sheet.group("4 · Encode", 320, ENCODING)
-        carrier = group.node("ColorizeEncodeReference", clip_vision=self.tower, image=reference[0])
-        return self.background(group, carrier, bleached, source="bleached_reference")[0], mask[0]
+        carrier = self.tokens(group, reference)
+        return self.background(group, carrier, bleached, source="bleached_reference", **masks)[0], mask[0]
 
     # --- sampling ---
 
@@ -175,7 +198,7 @@ class Page:
             positive=positive,
             negative=negative,
             latent_image=latent,
-            **({"cfg": 4.0, "sampler_name": "euler", "scheduler": "normal"} | inputs),
+            **(self.settings | inputs),
         )
 
     def finish(self, number: int, sampled: Node) -> Node:
@@ -188,3 +211,9 @@ class Page:
         cropped = group.node("ColorizeCropToBox", image=decoded[0], box=self.line_map[1])
         result = {"images": cropped[0], "filename_prefix": "ColorizeDiffusion"}
         return group.node("SaveImage", colour="result", tall=620, **result)
+
+    def offer_as_app(self, sampled: Node, saved: Node, *first: tuple[Node, str]) -> None:
+        """Show in the page's app mode these widgets, then pictures, sizes, seed and guidance, and the result."""
+        pictures = [(self.sheet.find(title), "image") for title in ("Drawing", "Reference")]
+        sizes = [(self.sheet.find(title), "value") for title in ("Width", "Height")]
+        self.sheet.offer_as_app([*first, *pictures, *sizes, (sampled, "seed"), (sampled, "cfg")], [saved])

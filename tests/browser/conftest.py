@@ -27,10 +27,13 @@ ARTEFACTS = ROOT / "tests" / "artefacts" / "browser"
 DEMO_MODEL = ROOT / "samples" / "colorize-demo.safetensors"
 CHECKPOINT = "v2-full.safetensors"
 TOWER = "CLIP-ViT-H-14-laion2B-s32B-b79K.safetensors"
-#: What the templates name, below models/, beside the segmenters. A ControlNet is opened only when it runs.
+XL_TOWER = "CLIP-ViT-bigG-14-laion2B-39B-b160k.safetensors"
+#: What the templates name, below models/, beside the segmenters. XL's files and a ControlNet are opened only when run.
 FILES = (
     Path("checkpoints", CHECKPOINT),
     Path("clip_vision", TOWER),
+    Path("clip_vision", XL_TOWER),
+    Path("colorize_taggers", "wd-v1-4-swinv2-tagger-v2.safetensors"),
     Path("controlnet", "control_v11p_sd21_depth.safetensors"),
 )
 SEGMENTERS = ("isnetis.safetensors", "sketch-segment.safetensors")

@@ -11,6 +11,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 WRITTEN_ON = "0.3.75"
+#: The published name, which the templates have.
+TAGGER = "wd-v1-4-swinv2-tagger-v2.safetensors"
 
 
 @pytest.fixture(scope="session")
@@ -34,6 +36,23 @@ def server(
     flags = ["--cpu", "--fp32-unet", "--fp32-vae", "--fp32-text-enc"]
     with comfyui_server.Server(comfyui_path, base, flags) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def tiny_xl(server: Any, golden_keys: Callable[[str], Any], golden_weights: Callable[..., Any]) -> dict[str, str]:
+    """XL's tiny checkpoints on the server, {"base" or "v2": ckpt_name}, the tower inside, the tagger beside them."""
+    from safetensors.torch import save_file
+
+    models, files = server.base_directory / "models", {}
+    tower = {f"cond_stage_model.{key}": value for key, value in golden_weights(golden_keys("xl-clip-tiny"), 0).items()}
+    weights = golden_weights(golden_keys("xl-v2-tiny"), 0)  # the base has the same numbers under the same names
+    for model in ("base", "v2"):
+        files[model] = f"tiny-xl-{model}.safetensors"
+        tensors = {key: weights[key] for key in golden_keys(f"xl-{model}-tiny")} | tower
+        save_file(tensors, str(models / "checkpoints" / files[model]))
+    (models / "colorize_taggers").mkdir()
+    save_file(golden_weights(golden_keys("xl-tagger-tiny"), 0), str(models / "colorize_taggers" / TAGGER))
+    return files
 
 
 @pytest.fixture(scope="session")
