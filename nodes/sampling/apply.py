@@ -153,13 +153,13 @@ XL_BLOCKS = tuple(("output", number) for number in range(3))
 
 
 def _levels(block: tuple[str, int]) -> str:
-    told = [
-        f"{level} level of {version.short_name}"
-        for version in VERSIONS
-        for level, blocks in version.levels.items()
-        if block in blocks
-    ]
-    return ", ".join(told) or "outside the levels"
+    versions: dict[str, list[str]] = {}
+    for version in VERSIONS:
+        for level, blocks in version.levels.items():
+            if block in blocks:
+                versions.setdefault(level, []).append(version.short_name)
+    told = [f"{level} level of {', '.join(names)}" for level, names in versions.items()]
+    return "; ".join(told) or "outside the levels"
 
 
 class ColorizeBlockStrengths(io.ComfyNode):
