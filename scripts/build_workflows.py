@@ -170,7 +170,9 @@ def sketch_and_reference(object_info: dict[str, Any]) -> dict[str, Any]:
     page = Page(object_info, PLAIN)
     carrier = page.drawing_and_reference()
     sampled, saved = page.sample(4, carrier)
-    page.offer_as_app(sampled, saved)
+    pictures = [(page.sheet.find(title), "image") for title in ("Drawing", "Reference")]
+    sizes = [(page.sheet.find(title), "value") for title in ("Width", "Height")]
+    page.sheet.offer_as_app([*pictures, *sizes, (sampled, "seed"), (sampled, "cfg")], [saved])
     return page.sheet.as_workflow()
 
 

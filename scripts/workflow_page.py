@@ -38,11 +38,10 @@ class Page:
 
     Attributes:
         checkpoint_file, tower_file, files: what the loaders hold, and the note on it.
-        side: width and height of the canvas, in pixels. settings: of KSampler.
+        settings: of KSampler.
     """
 
     checkpoint_file, tower_file, files = CHECKPOINT, TOWER, FILES
-    side = 768
     settings: ClassVar[dict[str, Any]] = {"cfg": 4.0, "sampler_name": "euler", "scheduler": "normal"}
 
     def __init__(self, object_info: dict[str, Any], help_text: str, demonstration: bool = False) -> None:
@@ -66,14 +65,18 @@ class Page:
     def canvas(self, group: Group) -> None:
         """Add the two numbers that every size in the workflow is wired to."""
         self.size = {
-            "width": group.node("PrimitiveInt", "Width", colour="choose", value=self.side)[0],
-            "height": group.node("PrimitiveInt", "Height", colour="choose", value=self.side)[0],
+            "width": group.node("PrimitiveInt", "Width", colour="choose", value=768)[0],
+            "height": group.node("PrimitiveInt", "Height", colour="choose", value=768)[0],
         }
 
     def drawing(self, group: Group) -> None:
         """Add the drawing, its line map and the canvas."""
         title = "Drawing"
         self.drawn = group.node("LoadImage", title, tall=TALL, colour="choose", image=NO_PICTURE)
+        self.prepare(group)
+
+    def prepare(self, group: Group) -> None:
+        """Add the canvas and the drawing's line map."""
         self.canvas(group)
         self.line_map = group.node("ColorizePrepareSketch", "Prepare Sketch", image=self.drawn[0], **self.size)
 
@@ -211,9 +214,3 @@ class Page:
         cropped = group.node("ColorizeCropToBox", image=decoded[0], box=self.line_map[1])
         result = {"images": cropped[0], "filename_prefix": "ColorizeDiffusion"}
         return group.node("SaveImage", colour="result", tall=620, **result)
-
-    def offer_as_app(self, sampled: Node, saved: Node, *first: tuple[Node, str]) -> None:
-        """Show in the page's app mode these widgets, then pictures, sizes, seed and guidance, and the result."""
-        pictures = [(self.sheet.find(title), "image") for title in ("Drawing", "Reference")]
-        sizes = [(self.sheet.find(title), "value") for title in ("Width", "Height")]
-        self.sheet.offer_as_app([*first, *pictures, *sizes, (sampled, "seed"), (sampled, "cfg")], [saved])

@@ -9,6 +9,7 @@ from workflow_sheet import Group, Node, Socket
 
 TOWER = "CLIP-ViT-bigG-14-laion2B-39B-b160k.safetensors"
 TAGGER = "wd-v1-4-swinv2-tagger-v2.safetensors"
+SIDE = 1024
 #: By how much the published segmentation of a reference is grown: a maximum over 21×21 pixels.
 GROWN = {"grow": 10, "grow_shape": "square"}
 
@@ -32,9 +33,10 @@ Colours a drawing like a reference picture, with ColorizeDiffusion XL.
 
 1. Choose your **checkpoint**, a **drawing** (dark lines on white paper; for white lines on black or pencil set *lines*)
    and a **reference**, any picture in any size.
-2. Set **width** and **height**: multiples of 32 from 768 to 1536, together about 1024 × 1024. The drawing is fitted in;
-   the result is cut to its shape.
-3. Press *Run*. Another *seed* gives another take.
+2. Press *Run*. Another *seed* gives another take.
+
+The size is the drawing's own, at about 1024 × 1024 pixels: *fit* of Prepare Sketch. For another set *fit* to `off` and
+*width* and *height* to multiples of 32 from 768 to 1536; the drawing is fitted in, the result cut to its shape.
 
 **Colours too weak?** Raise *cfg* (3 … 7). **Lines not followed?** Raise *strength* of Apply ControlNet.
 **Shapes of the reference shine through?** Lower *semantic_strength* (0.7 … 0.9); with the base model all three
@@ -65,12 +67,20 @@ class XLPage(Page):
     """A page whose loaders are XL's; which checkpoint there is only its user knows."""
 
     checkpoint_file, tower_file, files = NO_FILE, TOWER, FILES
-    side = 1024
     settings = {"cfg": 4.0, "sampler_name": "dpmpp_3m_sde", "scheduler": "exponential"}
 
     def __init__(self, object_info: dict[str, Any], help_text: str) -> None:
         super().__init__(object_info, help_text)
         self.tagger = self.models.node("ColorizeTaggerLoader", colour="model", model_name=TAGGER)[0]
+
+    def prepare(self, group: Group) -> None:
+        """Add the drawing's line map, fitted to XL's pixels; everything else asks for its size."""
+        wanted = {"width": SIDE, "height": SIDE, "fit": "xl"}
+        self.line_map = group.node(
+            "ColorizePrepareSketch", "Prepare Sketch", colour="choose", image=self.drawn[0], **wanted
+        )
+        size = group.node("GetImageSize", "Size of the Picture", image=self.line_map[0])
+        self.size = {"width": size[0], "height": size[1]}
 
     def tokens(self, group: Group, reference: Node) -> Node:
         """Add the encoder of a reference."""
@@ -93,7 +103,9 @@ def sketch_and_reference(object_info: dict[str, Any]) -> dict[str, Any]:
     """Plain reference attention."""
     page = XLPage(object_info, PLAIN)
     sampled, saved = page.sample(4, page.drawing_and_reference())
-    page.offer_as_app(sampled, saved, (page.checkpoint, "ckpt_name"))
+    pictures = [(page.sheet.find(title), "image") for title in ("Drawing", "Reference")]
+    chosen = [(page.checkpoint, "ckpt_name"), *pictures, (sampled, "seed"), (sampled, "cfg")]
+    page.sheet.offer_as_app(chosen, [saved])
     return page.sheet.as_workflow()
 
 

@@ -135,7 +135,7 @@ def test_try_it_runs_as_it_opens(renderer, studio):
 
 
 @pytest.mark.parametrize(
-    ("name", "counts"), [("try_it", (4, 1)), ("sketch_and_reference", (6, 1)), ("xl_sketch_and_reference", (7, 1))]
+    ("name", "counts"), [("try_it", (4, 1)), ("sketch_and_reference", (6, 1)), ("xl_sketch_and_reference", (5, 1))]
 )
 def test_app_mode_shows_what_is_to_be_chosen(name, counts, studio):
     studio.open_template(name)

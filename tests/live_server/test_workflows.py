@@ -53,8 +53,11 @@ def prompt_of(server, object_info, workflow_scripts, pictures, tiny_checkpoint):
         for node in prompt.values():
             if node["class_type"] == "ColorizeSegmentCharacter":
                 node["inputs"]["resolution"] = SEGMENTER_RESOLUTION
-        tools.set_inputs(prompt, "Width", value=WIDTH)
-        tools.set_inputs(prompt, "Height", value=HEIGHT)
+        if name in XL:
+            tools.set_inputs(prompt, "Prepare Sketch", width=WIDTH, height=HEIGHT, fit="off")
+        else:
+            tools.set_inputs(prompt, "Width", value=WIDTH)
+            tools.set_inputs(prompt, "Height", value=HEIGHT)
         tools.set_inputs(prompt, "KSampler", seed=seed, steps=STEPS)
         return prompt
 
