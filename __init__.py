@@ -1,4 +1,4 @@
-"""Reference-based sketch colorization with ColorizeDiffusion v2 for ComfyUI."""
+"""Reference-based sketch colorization with ColorizeDiffusion for ComfyUI."""
 
 import logging
 
