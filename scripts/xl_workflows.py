@@ -39,8 +39,8 @@ The size is the drawing's own, at about 1024 × 1024 pixels: *fit* of Prepare Sk
 *width* and *height* to multiples of 32 from 768 to 1536; the drawing is fitted in, the result cut to its shape.
 
 **Colours too weak?** Raise *cfg* (3 … 7). **Lines not followed?** Raise *strength* of Apply ControlNet.
-**Shapes of the reference shine through?** Lower *semantic_strength* (0.7 … 0.9); with the base model all three
-strengths together.
+**Shapes of the reference shine through?** Lower *semantic_strength* (0.7 … 0.9), or the base model's
+*reference_strength*.
 """
 
 SPLIT = """
