@@ -58,11 +58,13 @@ class SplitLora(nn.Module):
 
     def addition(self, block: tuple[str, int], projection: str, side: str, x: Tensor) -> Tensor | None:
         """Return what `projection` of `side` adds for input x in a UNet block, or None where there is no LoRA."""
-        name = block_name(*block)
-        if name not in self.blocks:
-            return None
-        sides = cast(nn.ModuleDict, cast(nn.ModuleDict, self.blocks[name])[projection])
-        return sides[side](x) if side in sides else None
+        module: nn.Module = self.blocks
+        for name in (block_name(*block), projection, side):
+            named = cast(nn.ModuleDict, module)
+            if name not in named:
+                return None
+            module = named[name]
+        return cast(Tensor, module(x))
 
 
 def block_name(half: str, number: int) -> str:

@@ -78,13 +78,13 @@ class Studio:
         batch: int = 1,
         reference: str = "reference",
     ):
-        """Encode a reference, and what is asked for beside it."""
+        """Encode a reference, and what is asked for beside it, as far as the version has it."""
         run, clip_vision = self.pack.run, self.clip_vision
         common = {"colorizer": self.colorizer, "vae": self.vae, "clip_vision": clip_vision}
         common |= {"height": size[0], "width": size[1]}
         image = self.picture(reference, batch=batch)
         (carrier,) = run("ColorizeEncodeReference", clip_vision=clip_vision, image=image)
-        if style:
+        if style and self.colorizer.version.has_style:
             (carrier,) = run("ColorizeEncodeStyle", carrier=carrier, image=image, **common)
         if background:
             image = self.picture("background", 44, 36, batch=batch)
@@ -147,8 +147,14 @@ class Studio:
 
 
 @pytest.fixture(scope="session")
-def studio(host: SimpleNamespace, pack: Any, tiny_checkpoint: Any) -> Studio:
-    """The tiny checkpoint loaded through its node."""
+def studio(request: pytest.FixtureRequest, host: SimpleNamespace, pack: Any, tiny_checkpoint: Any) -> Studio:
+    """The tiny checkpoint loaded through its node.
+
+    A test of what versions share says which it is for:
+    `@pytest.mark.parametrize("studio", ["v2", "switch", "mult"], indirect=True)`.
+    """
+    if (version := getattr(request, "param", "v2")) != "v2":
+        return Studio(host, pack, request.getfixturevalue("load_v1")(version))
     return Studio(host, pack, pack.run("ColorizeCheckpointLoader", ckpt_name=tiny_checkpoint.name))
 
 

@@ -26,7 +26,11 @@ def run(studio, everything):
     return sample
 
 
-@pytest.mark.parametrize("kind", ["controlnet", "t2i_adapter"])
+@pytest.mark.parametrize(
+    ("studio", "kind"),
+    [("v2", "controlnet"), ("v2", "t2i_adapter"), ("switch", "controlnet"), ("mult", "t2i_adapter")],
+    indirect=["studio"],
+)
 def test_chained_before_and_after_the_sketch_encoder_is_the_same(studio, run, other, kind):
     sketch = (studio.control_net, studio.line_map(), 0.8)
     added = (other[kind], studio.picture("depth", 96, 64), 0.6)

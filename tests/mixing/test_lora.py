@@ -42,6 +42,7 @@ def test_a_lora_merged_into_the_checkpoint_by_hand_is_the_lora_loaded(
     assert studio.difference(colour(after=load(pack, lora_file("kohya"))), by_hand) < SAME
 
 
+@pytest.mark.parametrize("studio", ["v2", "switch", "mult"], indirect=True)
 def test_several_loras_add_up_and_strength_zero_is_none(studio, pack, colour, plain, lora_file):
     import comfy.lora  # noqa: F401  (the names come from the loaded host)
 

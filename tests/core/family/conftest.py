@@ -17,6 +17,12 @@ def golden_xl(golden: Any) -> Any:
 
 
 @pytest.fixture(scope="session")
+def golden_v1(golden: Any) -> Any:
+    """tests/golden/v1.safetensors."""
+    return type(golden)(GOLDEN / "v1.safetensors")
+
+
+@pytest.fixture(scope="session")
 def shapes_alone(golden_keys: Callable[[str], dict[str, list[int]]]) -> Callable[..., dict[str, torch.Tensor]]:
     """Return a function: the tensors of a layout under a prefix, without their contents and without the prefix."""
 

@@ -7,8 +7,8 @@ SETTINGS = {"steps": 2, "cfg": 4.0, "sampler_name": "euler", "scheduler": "norma
 
 
 @pytest.fixture(scope="module")
-def loaded(pack, tiny_checkpoint):
-    return pack.run("ColorizeCheckpointLoader", ckpt_name=tiny_checkpoint.name)
+def loaded(studio):
+    return studio.loaded
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +63,7 @@ def test_a_region_with_the_same_reference_changes_nothing(pack, scene, sample):
     assert equal(sample(add(pack, hero, hero, right), both), sample(hero, both))
 
 
+@pytest.mark.parametrize("studio", ["v2", "switch", "mult"], indirect=True)
 def test_the_later_region_wins(pack, scene, sample):
     hero, friend, left, _right = scene
     covered = add(pack, add(pack, hero, friend, left), hero, left)

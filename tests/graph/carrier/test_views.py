@@ -26,6 +26,7 @@ def coloured(studio, carrier, mask=None):
     return studio.sample(*studio.apply(carrier, mask))
 
 
+@pytest.mark.parametrize("studio", ["v2", "switch", "mult"], indirect=True)
 @pytest.mark.parametrize("split", [True, False])
 def test_the_same_view_twice_is_that_view(studio, views_of, front_and_back, split):
     front, back = front_and_back

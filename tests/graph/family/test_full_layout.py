@@ -1,17 +1,24 @@
-"""The published file's layout, at full size, on tensors without memory: every name is taken, none is missing."""
+"""The published files' layouts, at full size, on tensors without memory: every name is taken, none is missing."""
 
 import pytest
 
+#: Version: (its golden layout, how many tensors with image tower, transformers with a split LoRA).
+LAYOUTS = {"v2": ("full", 2264, 9), "v1.5": ("switch-full", 1643, 16), "v1": ("mult-full", 1368, 0)}
+ALL, V2_ALONE, V15_ALONE = (
+    pytest.mark.parametrize("version", versions, scope="module") for versions in (LAYOUTS, ["v2"], ["v1.5"])
+)
+
 
 @pytest.fixture(scope="module")
-def tensors(host, golden_keys):
+def tensors(host, golden_keys, version):
     """{name: tensor without memory} of the published checkpoint, float32 as in the file."""
-    return {name: host.torch.empty(shape, device="meta") for name, shape in golden_keys("full").items()}
+    layout = LAYOUTS[version][0]
+    return {name: host.torch.empty(shape, device="meta") for name, shape in golden_keys(layout).items()}
 
 
 @pytest.fixture(scope="module")
 def parts(pack, tensors):
-    return pack.module("colorize_core.family.checkpoint").split_parts(tensors, "v2-full.safetensors")
+    return pack.module("colorize_core.family.checkpoint").split_parts(tensors, "some-full.safetensors")
 
 
 @pytest.fixture
@@ -22,7 +29,7 @@ def fits(pack, host):
     def compare(module, weights):
         own = module.state_dict()
         assert all(tensor.is_meta for tensor in own.values()), "no memory may be taken"
-        check("the part", "v2-full.safetensors", own, weights)
+        check("the part", "some-full.safetensors", own, weights)
         assert {k: tuple(v.shape) for k, v in own.items()} == {k: tuple(v.shape) for k, v in weights.items()}
 
     return compare
@@ -36,24 +43,29 @@ def meta(host):
     return {"operations": comfy.ops.manual_cast, "device": host.torch.device("meta"), "dtype": host.torch.float32}
 
 
-def test_every_name_belongs_to_exactly_one_part(tensors, parts):
+@ALL
+def test_every_name_belongs_to_exactly_one_part(tensors, parts, version):
+    _, total, transformers = LAYOUTS[version]
+    assert parts.version.id == version
     counts = {part: len(weights) for part, weights in parts.tensors.items()}
-    assert sum(counts.values()) == len(tensors) == 2264
+    assert sum(counts.values()) == len(tensors) == total
     assert all(counts.values()), counts
-    assert counts["split_lora"] == 9 * 3 * 2 * 2  # transformers, projections, down and up, sides
+    assert counts.get("split_lora", 0) == transformers * 3 * 2 * 2  # projections, down and up, sides
 
 
+@V2_ALONE
 def test_the_parts_fit_one_another(pack, parts):
-    pack.module("colorize_core.family.v2").check_parts_fit(parts, "v2-full.safetensors")
+    pack.module("colorize_core.family.v2").check_parts_fit(parts, "some-full.safetensors")
 
 
+@ALL
 def test_the_unet_is_comfyuis_stable_diffusion_2(host, pack, parts, fits):
     import comfy.model_detection
     import comfy.supported_models
 
     weights = pack.module("colorize_core.family.checkpoint").squeeze_projections(parts["unet"])
     unet = pack.module("colorize_core.host.family.unet")
-    sizes = unet.unet_config(weights, "v2-full.safetensors")
+    sizes = unet.unet_config(weights, "some-full.safetensors")
     stock = comfy.model_detection.model_config_from_unet_config(dict(sizes))
     assert type(stock) is comfy.supported_models.SD20
     config = unet.ColorizeSD2(sizes, "v")
@@ -63,6 +75,7 @@ def test_the_unet_is_comfyuis_stable_diffusion_2(host, pack, parts, fits):
     fits(model.diffusion_model, weights)
 
 
+@V2_ALONE
 @pytest.mark.parametrize("name", ["background_encoder", "style_encoder"])
 def test_a_latent_encoder_takes_all_its_names(pack, parts, fits, meta, name):
     weights = pack.module("colorize_core.family.checkpoint").squeeze_projections(parts[name])
@@ -71,6 +84,7 @@ def test_a_latent_encoder_takes_all_its_names(pack, parts, fits, meta, name):
     fits(encoder, weights)
 
 
+@ALL
 def test_the_sketch_encoder_takes_all_its_names(pack, parts, fits, meta):
     core = pack.module("colorize_core.family.sketch_encoder")
     sizes = core.sketch_encoder_sizes(parts["sketch_encoder"])
@@ -78,6 +92,7 @@ def test_the_sketch_encoder_takes_all_its_names(pack, parts, fits, meta):
     fits(core.SketchEncoder(**sizes, **meta), parts["sketch_encoder"])
 
 
+@V2_ALONE
 def test_background_injection_and_split_lora_take_all_their_names(pack, parts, fits, meta):
     host_colorizer, lora = (
         pack.module("colorize_core.host.family.v2"),
@@ -88,12 +103,35 @@ def test_background_injection_and_split_lora_take_all_their_names(pack, parts, f
     fits(host_colorizer.BackgroundPath(weights, **meta), weights)
 
 
+@V2_ALONE
 def test_style_modulation_takes_all_its_names(pack, parts, fits, meta):
     style = pack.module("colorize_core.sampling.style_modulation")
     weights = {f"style_modules.{key}": value for key, value in parts["style"].items()}
     fits(style.StyleModulation(**style.style_sizes(weights), **meta), weights)
 
 
+@V15_ALONE
+def test_what_version_15_has_beside_the_shared_parts_takes_all_its_names(pack, host, parts, meta, monkeypatch):
+    """Through the loader's own words, which compare every name and shape and then ask for the weights."""
+    v1, built = pack.module("colorize_core.host.family.v1"), []
+
+    def load_module(build, weights, part, file_name):
+        module = build(weights, **meta)
+        pack.module("colorize_core.weights").check_complete(part, file_name, module.state_dict(), weights)
+        built.append(module)
+
+    monkeypatch.setattr(v1, "load_module", load_module)
+    v1.load_colorizer(parts, "some-full.safetensors", "0")
+    (module,) = built
+    assert (len(module.cluster.layers), *module.cluster.embedding.shape) == (6, 256, 1024)
+    assert module.cluster.layers[0][2].heads == 16 and module.threshold.width == 256
+    ranks = {side: {layer[side].down.out_features for block in module.lora.blocks.values() for layer in block.values()}
+             for side in ("fg", "bg")}  # fmt: skip
+    assert ranks == {"fg": {4}, "bg": {160, 320, 512, 640}}
+    assert len(module.state_dict()) == 192 + 4 + len(parts["cluster"])
+
+
+@ALL
 def test_the_vae_is_stable_diffusions(host, pack, parts, fits):
     from comfy.ldm.models.autoencoder import AutoencoderKL
 
@@ -104,6 +142,7 @@ def test_the_vae_is_stable_diffusions(host, pack, parts, fits):
     fits(vae, parts["vae"])
 
 
+@ALL
 def test_the_image_tower_is_vit_h_14(host, pack, parts, fits, comfyui_path):
     import json
 

@@ -290,6 +290,7 @@ def test_outside_the_window_the_tokens_are_zeros_and_style_and_injection_stay(ho
     assert studio.difference(studio.sample(outside, positive, negative, steps=3), zeros) < SAME
 
 
+@pytest.mark.parametrize("studio", ["v2", "switch", "mult"], indirect=True)
 @pytest.mark.parametrize("masked", [True, False])
 def test_the_window_is_the_one_of_apply_control_net(studio, everything, masked):
     """Tokens that count from the first step to p, and zeros from p on, in one run of steps on either side of p."""

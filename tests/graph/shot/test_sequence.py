@@ -57,8 +57,14 @@ def test_chunks_do_not_matter(studio, shot, sample, rule, chunk):
     assert min(studio.difference(a, b) for a, b in itertools.pairwise(whole)) > 0.01, "all frames look the same"
 
 
-@pytest.mark.parametrize("rule", ["same_noise", "seed_per_frame"])
-@pytest.mark.parametrize("cut", [(3, 5), (1,) * 8])
+@pytest.mark.parametrize(
+    ("studio", "rule", "cut"),
+    [
+        *(("v2", rule, cut) for rule in ("same_noise", "seed_per_frame") for cut in ((3, 5), (1,) * 8)),
+        *((version, "seed_per_frame", (3, 5)) for version in ("switch", "mult")),
+    ],
+    indirect=["studio"],
+)
 def test_parts_of_a_shot_are_its_frames(studio, sample, rule, cut):
     """As on several machines: every part has its own line maps, masks and first_frame."""
     torch = studio.torch
