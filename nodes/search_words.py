@@ -77,6 +77,10 @@ SEARCH_WORDS = {
     "ColorizeBlockStrengths": (
         "block weights", "layer weights", "attention strength", "ブロック強度", "階層", "分层权重", "分块强度",
     ),
+    "ColorizeTimeSteps": (
+        "scheduler", "sigmas", "timesteps", "default sampler", "original sampler", "dpmpp_2m",
+        "スケジューラ", "シグマ", "タイムステップ", "公開版", "调度器", "时间步", "原版采样器",
+    ),
     "ColorizeGuider": (
         "cfg", "guidance", "dual cfg", "CFGGuider", "ガイダンス", "引导", "双重引导",
     ),

@@ -306,6 +306,13 @@ PICTURES: dict[str, list[Piece]] = {
         TO,
         *(tile(scene(*DAY, INK) + figure(*COLOURS, INK, place)) for place in SHOT),
     ],
+    "time_steps": [
+        chips("model"),
+        TO,
+        sliders("sigmas", (14, 30, 44, 56, 66, 74, 80)),
+        PLUS,
+        chips("sampler"),
+    ],
     "guider": [
         tile(NO_REFERENCE, "negative"),
         sign("→"),

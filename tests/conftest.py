@@ -125,6 +125,8 @@ def host(pytestconfig: pytest.Config, comfyui_path: Path, base_directory: Path) 
         importlib.import_module("comfy.cli_args")
     finally:
         sys.argv = argv
+    # As main.py does it: `nodes` puts a folder first on the path in which there is another `utils`.
+    importlib.import_module("utils.extra_config")
     names = ("torch", "folder_paths", "nodes", "execution")
     return SimpleNamespace(path=comfyui_path, **{name: importlib.import_module(name) for name in names})
 
