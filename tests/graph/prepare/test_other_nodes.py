@@ -64,5 +64,4 @@ def test_white_margins_beside_a_reference_leave_it_as_it_is(host, pack, times):
     left = (width - 40) // 2
     assert padded.shape == (1, 60, width, 3)
     assert torch.allclose(padded[:, :, left : left + 40], picture, atol=1e-6)
-    padded[:, :, left : left + 40] = 1
-    assert (padded == 1).all()
+    assert (padded[:, :, :left] == 1).all() and (padded[:, :, left + 40 :] == 1).all()
