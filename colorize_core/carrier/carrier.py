@@ -86,7 +86,17 @@ class Carrier:
 
     def with_region(self, other: "Carrier", mask: Tensor, strength: float = 1.0) -> "Carrier":
         """Return a carrier with one more character, that has the reference of another carrier."""
-        if (other.picture_shape, other.version) != (self.picture_shape, self.version):
+        if other.version != self.version:
+            raise ColorizeError(
+                "The carrier and the region were encoded for different versions of ColorizeDiffusion: wire one and the "
+                "same COLORIZER and CLIP_VISION into every Encode Reference."
+            )
+        if self.version is not None and other.checkpoint != self.checkpoint:
+            raise ColorizeError(
+                "The carrier and the region were encoded with different checkpoints: wire one and the same COLORIZER "
+                "into every Encode Reference."
+            )
+        if other.picture_shape != self.picture_shape:
             raise ColorizeError(
                 f"The region's tokens are {list(other.picture_shape)}, the carrier's "
                 f"{list(self.picture_shape)}: wire one and the same CLIP_VISION into every Encode Reference."

@@ -13,8 +13,8 @@ from .version import UNET, Part, Version
 
 #: What only XL's sketch encoder has.
 SKETCH_MARKS = ("control_encoder.attn_layer.", "control_encoder.proj_ins.", "control_encoder.downsample_layers.")
-#: Parts that only the v2-style model has.
-V2_MARKS = ("bg_encoder.", ".lora_down_background.", ".lora_up_background.")
+#: What only the v2-style model has.
+LORA_MARKS = (".lora_down_background.", ".lora_up_background.")
 #: What a training run may leave, and what no part computes with.
 LEFTOVERS = (
     UNET + "conv_fg.",
@@ -61,7 +61,7 @@ XL_V2 = replace(
     XL_BASE,
     id="xl-v2",
     name="ColorizeDiffusion XL v2-style",
-    marks=tuple((sketch, mark) for sketch in SKETCH_MARKS for mark in V2_MARKS),
+    marks=(*((mark,) for mark in LORA_MARKS), *((mark, "bg_encoder.") for mark in SKETCH_MARKS)),
     parts=(
         *_PARTS,
         Part(

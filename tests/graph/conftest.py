@@ -3,11 +3,12 @@
 Pictures are drawn from a seeded generator, masks are plain shapes; everything goes through the nodes.
 """
 
+import functools
 import gc
 import hashlib
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -70,6 +71,12 @@ class Studio:
 
     # --- the graph ---
 
+    @property
+    def encoders(self) -> dict[str, Any]:
+        """What Encode Reference takes beside the picture."""
+        encoders = {"clip_vision": self.clip_vision}
+        return encoders | ({"colorizer": self.colorizer} if self.colorizer.version.own_tokens else {})
+
     def carrier(
         self,
         background: str | None = None,
@@ -77,17 +84,24 @@ class Studio:
         size: tuple[int, int] = SIZE,
         batch: int = 1,
         reference: str = "reference",
+        mask: Any = None,
     ):
-        """Encode a reference, and what is asked for beside it, as far as the version has it."""
-        run, clip_vision = self.pack.run, self.clip_vision
-        common = {"colorizer": self.colorizer, "vae": self.vae, "clip_vision": clip_vision}
+        """Encode a reference, and what is asked for beside it, as far as the version has it.
+
+        Args:
+            mask: of the drawing, for the background of a version that needs it; the usual one unless given.
+        """
+        run, version = self.pack.run, self.colorizer.version
+        common = {"colorizer": self.colorizer, "vae": self.vae, "clip_vision": self.clip_vision}
         common |= {"height": size[0], "width": size[1]}
         image = self.picture(reference, batch=batch)
-        (carrier,) = run("ColorizeEncodeReference", clip_vision=clip_vision, image=image)
-        if style and self.colorizer.version.has_style:
+        (carrier,) = run("ColorizeEncodeReference", image=image, **self.encoders)
+        if style and version.has_style:
             (carrier,) = run("ColorizeEncodeStyle", carrier=carrier, image=image, **common)
         if background:
             image = self.picture("background", 44, 36, batch=batch)
+            if version.own_tokens:
+                common["sketch_mask"] = self.mask(size=size) if mask is None else mask
             (carrier,) = run("ColorizeEncodeBackground", carrier=carrier, image=image, source=background, **common)
         return carrier
 
@@ -246,8 +260,6 @@ def golden_xl(golden: Any) -> Any:
 @pytest.fixture(scope="session")
 def load_xl(pack: Any, base_directory: Path, golden_keys: Any, golden_weights: Any) -> Any:
     """Return a function that loads one of XL's tiny checkpoints, "base" or "v2", with the image encoders inside it."""
-    import functools
-
     from safetensors.torch import save_file
 
     @functools.cache
@@ -265,8 +277,6 @@ def load_xl(pack: Any, base_directory: Path, golden_keys: Any, golden_weights: A
 @pytest.fixture(scope="session")
 def load_v1(pack: Any, base_directory: Path, golden_keys: Any, golden_weights: Any) -> Any:
     """Return a function that loads the tiny checkpoint of version 1 ("mult") or 1.5 ("switch"), for v or eps."""
-    import functools
-
     from safetensors.torch import save_file
 
     @functools.cache
@@ -277,3 +287,21 @@ def load_v1(pack: Any, base_directory: Path, golden_keys: Any, golden_weights: A
         return pack.run("ColorizeCheckpointLoader", ckpt_name=path.name, prediction=prediction)
 
     return load
+
+
+@pytest.fixture(scope="session")
+def studios_xl(host: SimpleNamespace, pack: Any, load_xl: Any) -> Callable[[str], Studio]:
+    """Return a function that gives the studio of one of XL's tiny checkpoints, "base" or "v2"."""
+    return functools.cache(lambda model: Studio(host, pack, load_xl(model)))
+
+
+@pytest.fixture(scope="session", params=["base", "v2"])
+def studio_xl(request: pytest.FixtureRequest, studios_xl: Callable[[str], Studio]) -> Studio:
+    """XL's base model, then its v2-style one."""
+    return studios_xl(request.param)
+
+
+@pytest.fixture(scope="session")
+def studio_xl_v2(studios_xl: Callable[[str], Studio]) -> Studio:
+    """XL's v2-style model."""
+    return studios_xl("v2")

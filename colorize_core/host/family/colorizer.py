@@ -11,6 +11,7 @@ import comfy.sd
 from torch import Tensor
 
 from ...carrier.carrier import Carrier, Region
+from ...errors import ColorizeError
 from ...family.version import Version
 from ...sampling.settings import Settings
 from ..carrier.image_tower import tokens_of
@@ -97,6 +98,11 @@ class Colorizer:
         Returns:
             Their tokens [R, N, D], and their class tokens [R, 1, D] where the version has any.
         """
+        if encoders.tagger is not None:
+            raise ColorizeError(
+                f"`tagger` is wired, but {self.file_name} is {self.version.name}, which looks at a reference with the "
+                "image tower alone: leave `tagger` empty. It is for ColorizeDiffusion XL."
+            )
         tokens = tokens_of(encoders.clip_vision, picture, self.version.needs, encoders.patches)
         return tokens[:, 1:], tokens[:, :1]
 

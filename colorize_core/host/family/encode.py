@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ...carrier.carrier import Carrier, check_batches, join_views
 from ...errors import ColorizeError
-from ...family.versions import name_of
+from ...family.versions import VERSIONS, name_of
 from ...prepare.masks import checked_mask
 from ...prepare.pictures import as_rgb, checked_picture
 from ..carrier.image_tower import check_tower, patches_for, tokens_of
@@ -181,7 +181,9 @@ def check_carrier(carrier: Carrier, colorizer: Colorizer) -> None:
     """Refuse a carrier that was encoded for another version, or whose tokens belong to another checkpoint."""
     version, own = colorizer.version, colorizer.version.id if colorizer.version.own_tokens else None
     if carrier.version != own:
-        came = "without a COLORIZER" if carrier.version is None else f"for {name_of(carrier.version)}"
+        alike = ", ".join(row.short_name for row in VERSIONS if not row.own_tokens)
+        alone = f"by the image tower alone, as for versions {alike}"
+        came = alone if carrier.version is None else f"for {name_of(carrier.version)}"
         raise ColorizeError(
             f"The carrier was encoded {came}, but {colorizer.file_name} is {version.name}. Encode the reference with "
             f"this checkpoint's COLORIZER and {version.needs} wired into Encode Reference."
