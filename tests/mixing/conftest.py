@@ -34,6 +34,7 @@ LORA_STARTS = {
 
 _graph, _live_server = fixtures_of("graph"), fixtures_of("live_server")
 studio, load_v1, tiny_tensors = _graph.studio, _graph.load_v1, _graph.tiny_tensors
+load_xl, studios_xl, studio_xl_v2 = _graph.load_xl, _graph.studios_xl, _graph.studio_xl_v2
 pictures, pixels, workflow_scripts = _live_server.pictures, _live_server.pixels, _live_server.workflow_scripts
 same_prompt = _live_server.same_prompt
 

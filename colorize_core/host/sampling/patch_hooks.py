@@ -166,12 +166,13 @@ def replace_attention(
     Args:
         model: a clone, from which an earlier installation of ours has been removed.
         kind: "attn1" or "attn2".
-        places: all that are replaced; where every block has one transformer block, ComfyUI and other packs call a
-            place by its block.
+        places: all that are replaced, every transformer block of their blocks. Self-attentions are called by their
+            block, as perturbed attention and its kin do, which replace what stands there for the time of a call;
+            cross-attentions by their place where a block has several of them, as IP-Adapter and its kin do.
     """
     replacements = model.model_options["transformer_options"].get("patches_replace", {}).get(kind, {})
     replace = model.set_model_attn1_replace if kind == "attn1" else model.set_model_attn2_replace
-    by_block = not any(place.layer for place in places)
+    by_block = kind == "attn1" or not any(place.layer for place in places)
     for place in places:
         # ComfyUI asks for the longer name first.
         name = place.block if by_block and tuple(place) not in replacements else tuple(place)
