@@ -32,7 +32,8 @@ RUN_OBJECTS = (
 NO_WORK = ("empty", "empty_like", "new_empty", "set_", "lift_fresh", "reshape", "detach")
 
 
-studio = fixtures_of("graph").studio
+_graph = fixtures_of("graph")
+studio, load_xl, studios_xl, studio_xl_v2 = _graph.studio, _graph.load_xl, _graph.studios_xl, _graph.studio_xl_v2
 _live_server = fixtures_of("live_server")
 pictures, pixels = _live_server.pictures, _live_server.pixels
 
@@ -148,13 +149,9 @@ class Faults:
 
     def hooks(self) -> list[tuple[str, int]]:
         """List the hooks on all modules of the checkpoint, with their number."""
-        colorizer = self.studio.colorizer
         patchers = [
             self.studio.model,
-            colorizer.background_encoder,
-            colorizer.style_encoder,
-            colorizer.background_path,
-            colorizer.style,
+            *(part for part in vars(self.studio.colorizer).values() if hasattr(part, "model")),
             self.studio.control_net.encoder,
             self.studio.vae.patcher,
             self.studio.clip_vision.patcher,
@@ -187,6 +184,12 @@ def run_objects() -> tuple[str, ...]:
 def faults(studio: Any) -> Faults:
     """Break work off, and look at what is left of it."""
     return Faults(studio)
+
+
+@pytest.fixture(scope="session")
+def faults_xl(studio_xl_v2: Any) -> Faults:
+    """The same with XL's v2-style model."""
+    return Faults(studio_xl_v2)
 
 
 @pytest.fixture(scope="session")
