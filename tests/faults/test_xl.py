@@ -45,7 +45,11 @@ def same(host, result, expected):
 
 
 @pytest.mark.parametrize("place", [0.5, pytest.param(0.9, marks=pytest.mark.thorough)])
-@pytest.mark.parametrize("phase", PHASES)
+@pytest.mark.parametrize(
+    "phase",
+    ["reference", "background", "sampling"]
+    + [pytest.param(phase, marks=pytest.mark.thorough) for phase in ("references", "attention injection")],
+)
 def test_cancelled_in_every_phase(host, studio_xl_v2, faults_xl, coloured, phase, place):
     work = PHASES[phase](studio_xl_v2, coloured)
     expected = work()
@@ -109,12 +113,14 @@ def test_weights_die_with_the_last_that_needs_them(host, pack, studio_xl_v2, col
     name = "tiny-xl-v2.safetensors"
     other = type(studio_xl_v2)(host, pack, pack.run("ColorizeCheckpointLoader", ckpt_name=name))
     model, positive, negative = coloured(other)
+    inputs = {"control_net": other.control_net, "vae": other.vae, "image": other.picture("injected")}
+    (model,) = pack.run("ColorizeAttentionInjection", model=model, width=64, height=96, **inputs)
     other.sample(model, positive, negative, steps=1)
     parts = [part for part in vars(other.colorizer).values() if hasattr(part, "model")]
     parts += [other.model, other.control_net.encoder, other.vae.patcher, other.clip_vision.patcher]
     modules = [weakref.ref(part.model) for part in parts]
     assert len(modules) == 7
-    del other, model, parts, positive, negative
+    del other, model, parts, positive, negative, inputs
     gc.collect()
     comfy.model_management.cleanup_models_gc()
     assert not [line for line in caplog.messages if "memory leak" in line]

@@ -63,7 +63,7 @@ def put(studio, node, **inputs):
 # --- LoRA ---
 
 
-@pytest.fixture(scope="module", params=["kohya", "diffusers"])
+@pytest.fixture(scope="module", params=["kohya", pytest.param("diffusers", marks=pytest.mark.thorough)])
 def lora_name(request, host, studio, base_directory):
     """A LoRA for SDXL on all cross-attentions, which the background's own LoRA patches too."""
     import comfy.lora
@@ -178,7 +178,9 @@ PATCHES = {
 }
 
 
-@pytest.mark.parametrize("name", PATCHES)
+@pytest.mark.parametrize(
+    "name", ["FreeU_V2", *(pytest.param(name, marks=pytest.mark.thorough) for name in list(PATCHES)[1:])]
+)
 def test_a_patch_of_the_core_acts_in_either_order_and_off_changes_nothing(studio, colour, plain, name):
     on, off, ordered = PATCHES[name]
     first, last = colour(before=put(studio, name, **on)), colour(after=put(studio, name, **on))
@@ -235,6 +237,7 @@ def test_a_replacement_of_the_self_attentions_of_a_block_goes_before_stored_stat
 # --- compilation, inpainting ---
 
 
+@pytest.mark.thorough
 def test_a_compiled_model_gives_the_same(host, studio, colour, plain):
     from comfy_api.torch_helpers import set_torch_compile_wrapper
 
@@ -311,7 +314,7 @@ def test_context_windows_take_each_picture_s_own(host, studio, colour):
     assert studio.difference(whole[1], whole[0]) > NOTICED
 
 
-@pytest.mark.parametrize("injecting", [False, True])
+@pytest.mark.parametrize("injecting", [False, pytest.param(True, marks=pytest.mark.thorough)])
 def test_a_shot_is_the_same_however_it_is_cut(host, studio, pack, injecting):
     masks = host.torch.cat([studio.mask(kind) for kind in ("left", "none", "top")])
     carrier = studio.carrier("background_image", batch=3, mask=masks)

@@ -42,13 +42,13 @@ def colour(studio, carrier, mask=None, noise=None, lines=True, **settings):
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("foreground_strength", 0.5),
-        ("background_strength", 0.5),
         ("merge", 0.5),
         ("encoder_strength", 0.5),
         ("semantic_strength", 0.5),
-        ("start_percent", 0.6),
-        ("end_percent", 0.3),
+        pytest.param("foreground_strength", 0.5, marks=pytest.mark.thorough),
+        pytest.param("background_strength", 0.5, marks=pytest.mark.thorough),
+        pytest.param("start_percent", 0.6, marks=pytest.mark.thorough),
+        pytest.param("end_percent", 0.3, marks=pytest.mark.thorough),
     ],
 )
 def test_every_setting_changes_the_picture(studio_xl_v2, whole, name, value):
@@ -115,7 +115,9 @@ def test_the_hints_have_a_strength_each(studio_xl_v2, pack):
 # --- regions, at sizes that fit no block of pixels ---
 
 
-@pytest.mark.parametrize("kind", ["middle", "all", "none"])
+@pytest.mark.parametrize(
+    "kind", ["middle", *(pytest.param(kind, marks=pytest.mark.thorough) for kind in ("all", "none"))]
+)
 def test_a_split_between_equal_tokens_is_no_split(studio_xl, kind):
     studio, noise = studio_xl, studio_xl.noise(ODD)
     carrier = studio.carrier()
@@ -162,6 +164,7 @@ def test_sizes_that_are_no_multiple_of_32_colour_with_a_background(studio_xl_v2)
     assert middle.shape == noise.shape and middle.isfinite().all() and studio.difference(middle, top) > NOTICED
 
 
+@pytest.mark.thorough
 def test_states_of_another_size_are_looked_at_all_the_same(studio_xl_v2, whole):
     """A second pass at another size with the carrier of the first."""
     studio = studio_xl_v2
@@ -209,6 +212,7 @@ def test_soft_characters_are_blended_by_weights_that_sum_to_one(host, studio_xl_
         assert torch.allclose(total, torch.ones(96), atol=1e-6)
 
 
+@pytest.mark.thorough
 def test_views_of_one_character(studio_xl, pack):
     studio = studio_xl
 
@@ -245,6 +249,7 @@ def test_each_picture_of_a_batch_has_its_own_mask_line_map_reference_and_backgro
         assert studio.difference(together[i : i + 1], run(slice(i, i + 1))) < SAME
 
 
+@pytest.mark.thorough
 def test_rows_that_run_one_at_a_time_give_the_same(studio_xl, whole):
     studio = studio_xl
     model, *conditioning = studio.apply(whole(studio), studio.mask())
@@ -321,6 +326,7 @@ def test_the_model_that_went_in_is_unchanged(host, studio_xl_v2, whole):
     assert studio.digest(studio.model) == digest
 
 
+@pytest.mark.thorough
 def test_a_clone_and_the_model_sampled_in_turn_have_and_have_not_the_lora(host, studio_xl_v2, whole):
     studio = studio_xl_v2
     plans = [studio.apply(whole(studio), studio.mask()), studio.apply(studio.carrier(), studio.mask())]

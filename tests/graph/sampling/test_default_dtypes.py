@@ -4,12 +4,13 @@ The marked tests need a host of other arguments, hence a process of their own: t
 the default dtypes, `test_flags_that_choose_dtypes` below one for each set of flags.
 """
 
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from golden_cases import relative_error, unet_call
+from module_files import load_file
 
 HERE = Path(__file__).resolve()
 #: Relative error of v that is allowed when the UNet's weights are of a type. Rounding these made-up weights to
@@ -17,18 +18,10 @@ HERE = Path(__file__).resolve()
 TOLERANCE = {"float32": 1e-2, "float16": 1e-2, "bfloat16": 8e-2, "float8_e4m3fn": 0.45}
 
 
-def _golden_pipeline():
-    """Import the golden tests, for their cases and their wiring."""
-    spec = importlib.util.spec_from_file_location("golden_pipeline", HERE.with_name("test_golden_pipeline.py"))
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-pipeline = _golden_pipeline()
+#: For their cases and their wiring.
+pipeline, xl = (load_file(HERE.with_name(f"test_golden_{name}.py"), f"golden_{name}") for name in ("pipeline", "xl"))
 # Fixtures of the golden tests; the second needs the first.
-loaded, graph = pipeline.loaded, pipeline.graph
+loaded, graph, graphs = pipeline.loaded, pipeline.graph, xl.graphs
 
 
 @pytest.mark.default_dtypes
@@ -39,9 +32,23 @@ def test_case(graph, golden, name):
     group = golden.group(f"case/{name}")
     for row in range(2):
         x, t, v = (group[key][row : row + 1] for key in ("in/x", "in/t", "out/v"))
-        ours = pipeline.unet_call(model, positive, negative, x, t[0])[row : row + 1]
-        error = pipeline.relative_error(ours, v)
+        ours = unet_call(model, positive, negative, x, t[0])[row : row + 1]
+        error = relative_error(ours, v)
         print(f"case/{name} row {row}, UNet in {dtype}: relative error {error:.1e}")
+        assert error <= TOLERANCE[dtype]
+
+
+@pytest.mark.default_dtypes
+@pytest.mark.parametrize("model", xl.MODELS)
+def test_xl_case(graphs, golden_xl, model):
+    _, patched, positive, negative = graphs[model].wire(graphs[model].params(model, "background"))
+    dtype = str(patched.model.get_dtype()).removeprefix("torch.")
+    group = golden_xl.group(f"case/{model}/background")
+    for row in range(2):
+        x, t, v = (group[key][row : row + 1] for key in ("in/x", "in/t", "out/v"))
+        ours = unet_call(patched, positive, negative, x, t[0])[row : row + 1]
+        error = relative_error(ours, v)
+        print(f"xl {model} row {row}, UNet in {dtype}: relative error {error:.1e}")
         assert error <= TOLERANCE[dtype]
 
 
@@ -63,7 +70,16 @@ def test_a_picture_with_everything_on_is_finite(host, studio):
     ],
 )
 def test_flags_that_choose_dtypes(comfyui_path, flags, dtype):
-    command = [sys.executable, "-m", "pytest", str(HERE), "-m", "default_dtypes", "-k", "scaled or everything_on"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        str(HERE),
+        "-m",
+        "default_dtypes",
+        "-k",
+        "scaled or everything_on or (xl_case and v2)",
+    ]
     command += [f"--host-args=--cpu {flags}", "-q", "-s", "-p", "no:cacheprovider"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
