@@ -26,6 +26,7 @@ _values, _outcomes, _workshop = (
     load_file(TESTS / "fuzz" / f"{name}.py", f"fuzz_{name}") for name in ("values", "outcomes", "workshop")
 )
 studio, tiny_tensors, foreign, narrow = _graph.studio, _graph.tiny_tensors, _graph.foreign, _graph.narrow
+load_xl, studios_xl = _graph.load_xl, _graph.studios_xl
 wide_vae, dino_tower = _graph.wide_vae, _graph.dino_tower
 
 
@@ -77,13 +78,13 @@ def not_hanging() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def workshop(
-    studio: Any, tiny_tensors: dict[str, Any], foreign: Any, narrow: Any, wide_vae: Any, dino_tower: Any,
-    base_directory: Path, golden_keys: Callable[[str], Any], golden_weights: Callable[..., Any],
+    studio: Any, studios_xl: Any, tiny_tensors: dict[str, Any], foreign: Any, narrow: Any, wide_vae: Any,
+    dino_tower: Any, base_directory: Path, golden_keys: Callable[[str], Any], golden_weights: Callable[..., Any],
 ) -> Any:  # fmt: skip
     """Makes what the drawn descriptions stand for."""
-    others = {"other": foreign, "narrow": narrow}
+    others = {"other": foreign, "narrow": narrow, "xl": studios_xl("base")}
     towers = {"wide": wide_vae, "dino": dino_tower}
-    networks = {"isnet": "isnet", "sketch keras": "sketch-keras"}
+    networks = {"isnet": "isnet", "sketch keras": "sketch-keras", "tagger": "xl-tagger-tiny"}
     weights = {name: lambda keys=keys: golden_weights(golden_keys(keys)) for name, keys in networks.items()}
     return _workshop.Workshop(studio, tiny_tensors, others, towers, weights, base_directory)
 

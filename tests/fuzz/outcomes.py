@@ -101,7 +101,8 @@ def conditioning(value: Any, hands_on: bool) -> None:
 
 def carrier(value: Any, hands_on: bool) -> None:
     assert value.tokens.ndim == 3 and value.tokens.shape[1] > 0 and value.tokens.dtype == torch.float32
-    assert value.class_token.shape[1:] == (1, value.tokens.shape[2])
+    if value.version is None:
+        assert value.class_token.shape[1:] == (1, value.tokens.shape[2])
     assert all(tensor.isfinite().all() and tensor.numel() for tensor in tensors_of(value))
     assert not value.background_features or value.background_tokens.shape[1:] == value.tokens.shape[1:]
 
@@ -112,7 +113,7 @@ def box(value: Any, hands_on: bool) -> None:
 
 
 def strengths(value: Any, hands_on: bool) -> None:
-    assert len(value) == 16 and all(0 <= strength <= 4 for strength in value)
+    assert len(value) == 19 and all(0 <= strength <= 4 for strength in value.values())  # v2 has 16, XL 11 of them
 
 
 def plain(*types: type) -> Callable[[Any, bool], None]:
@@ -149,6 +150,7 @@ CHECKS: dict[str, Callable[[Any, bool], None]] = {
     "GUIDER": of_class("CFGGuider"),
     "COLORIZE_SEGMENTER": of_class("ImageNetwork"),
     "COLORIZE_LINE_EXTRACTOR": of_class("ImageNetwork"),
+    "COLORIZE_TAGGER": of_class("ModelPatcher"),
 }
 
 

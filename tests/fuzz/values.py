@@ -7,7 +7,7 @@ NaN in it, a mask of another size, a model of another file, nothing at all where
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hypothesis import strategies as st
@@ -50,7 +50,7 @@ class References:
     """A carrier.
 
     Attributes:
-        origin: "tiny", or the checkpoint that it does not fit.
+        origin: "tiny" or "xl", or the checkpoint that it does not fit.
         rows: pictures of the reference.
         background, style: rows of theirs, None for none.
         size: (height, width) that they were encoded for.
@@ -277,9 +277,9 @@ def letterboxes(draw: Callable, options: Mapping[str, Any], name: str, odd: bool
     return Letterbox(draw(sizes()), draw(sizes()))
 
 
-@st.composite
-def strength_lists(draw: Callable, options: Mapping[str, Any], name: str, odd: bool) -> tuple[float, ...]:
-    return tuple(draw(st.lists(st.floats(0, 4), min_size=16, max_size=16)))
+def strengths_by_block(options: Mapping[str, Any], name: str, odd: bool) -> st.SearchStrategy:
+    blocks = st.tuples(st.sampled_from(["input", "middle", "output"]), st.integers(0, 11))
+    return st.dictionaries(blocks, st.floats(0, 4), max_size=19)
 
 
 def things(socket: str, ordinary: tuple[str, ...], odd_ones: tuple[str, ...]) -> Callable[..., st.SearchStrategy]:
@@ -304,7 +304,7 @@ STRATEGIES: dict[str, Callable[..., st.SearchStrategy]] = {
     "CONDITIONING": conditionings,
     "CARRIER": references,
     "COLORIZE_BOX": letterboxes,
-    "COLORIZE_BLOCK_STRENGTHS": strength_lists,
+    "COLORIZE_BLOCK_STRENGTHS": strengths_by_block,
     "MODEL": things("MODEL", ("tiny", "patched", "anonymous"), ("other", "narrow", "linear")),
     "COLORIZER": things("COLORIZER", ("tiny",), ("other", "narrow")),
     "CONTROL_NET": things("CONTROL_NET", ("tiny",), ("other", "t2i adapter")),
@@ -312,6 +312,7 @@ STRATEGIES: dict[str, Callable[..., st.SearchStrategy]] = {
     "CLIP_VISION": things("CLIP_VISION", ("tiny",), ("narrow", "fewer patches", "dino")),
     "COLORIZE_SEGMENTER": things("COLORIZE_SEGMENTER", ("isnet",), ()),
     "COLORIZE_LINE_EXTRACTOR": things("COLORIZE_LINE_EXTRACTOR", ("sketch keras",), ()),
+    "COLORIZE_TAGGER": things("COLORIZE_TAGGER", ("tagger",), ()),
 }
 
 
@@ -358,6 +359,15 @@ def strategy_of(node_id: str, name: str, spec: Any) -> tuple[str, Mapping[str, A
     return kind, options
 
 
+def of_xl(value: Any) -> Any:
+    """Return what is like an ordinary value, of ColorizeDiffusion XL; others as they are."""
+    if isinstance(value, Thing) and value.name == "tiny":
+        return replace(value, name="xl")
+    return (
+        replace(value, origin="xl", style=None) if isinstance(value, References) and value.origin == "tiny" else value
+    )
+
+
 @st.composite
 def matched(draw: Callable, drawn: dict[str, Any]) -> dict[str, Any]:
     """Make inputs go together that rarely would by chance: a box with its picture, thresholds that rise, frames with
@@ -372,6 +382,10 @@ def matched(draw: Callable, drawn: dict[str, Any]) -> dict[str, Any]:
         numbers = [drawn.pop(name) for name in rising]
         if len(rising) == 4 and all(isinstance(number, float) for number in numbers):
             drawn |= dict(zip(rising, sorted(numbers), strict=True))
+    if "colorizer" in drawn and "sampler_name" not in drawn and draw(st.integers(0, 2)) == 0:
+        drawn = {name: of_xl(value) for name, value in drawn.items()}
+    elif drawn.get("tagger") is not None and draw(st.integers(0, 5)):
+        drawn["tagger"] = None
     if "missing" in drawn and draw(st.integers(0, 3)):  # a folder's frames as they are named
         drawn |= {"number": "last", "frame_numbers": "", "first_frame": 0, "frame_count": 0}
     if {"width", "height"} <= set(drawn) and draw(st.integers(0, 19)) == 0:

@@ -13,6 +13,8 @@ from safetensors.torch import save_file
 
 #: Folders of frames: name -> the frames' numbers.
 SHOTS = {"whole": (3, 4, 5), "holes": (1, 4), "none": (), "sizes": (1, 2), "broken": (1,)}
+#: Published networks for pictures: name -> the folder of their files.
+NETWORKS = {"isnet": "colorize_segmenters", "sketch keras": "colorize_line_extractors", "tagger": "colorize_taggers"}
 
 
 class Workshop:
@@ -102,8 +104,10 @@ class Workshop:
         """Run the encode nodes."""
         studio, run = self.studio, self.pack.run
         loaded = studio if references.origin == "tiny" else self.loaded(references.origin)
-        (carrier,) = run("ColorizeEncodeReference", clip_vision=loaded.clip_vision,
-                         image=studio.picture(batch=references.rows))  # fmt: skip
+        encoders = {"clip_vision": loaded.clip_vision}
+        if references.origin == "xl":
+            encoders["colorizer"] = loaded.colorizer
+        (carrier,) = run("ColorizeEncodeReference", image=studio.picture(batch=references.rows), **encoders)
         common = {"colorizer": loaded.colorizer, "vae": loaded.vae, "clip_vision": loaded.clip_vision}
         common |= {"height": references.size[0], "width": references.size[1]}
         if references.style is not None:
@@ -129,6 +133,8 @@ class Workshop:
             return self.image_network("colorize_segmenters", "ColorizeSegmenterLoader", name)
         if socket == "COLORIZE_LINE_EXTRACTOR":
             return self.image_network("colorize_line_extractors", "ColorizeLineExtractorLoader", name)
+        if socket == "COLORIZE_TAGGER":
+            return self.image_network("colorize_taggers", "ColorizeTaggerLoader", name)
         if socket == "MODEL" and name == "linear":
             import comfy.model_patcher
 
@@ -180,12 +186,12 @@ class Workshop:
             carriers: by file name. write_carrier: of the pack.
         """
         models, shots = self.folder / "models", self.folder / "input" / "fuzz"
-        for place in ("checkpoints", "colorize_segmenters", "colorize_line_extractors"):
+        for place in ("checkpoints", "colorize_segmenters", "colorize_line_extractors", "colorize_taggers"):
             (models / place).mkdir(parents=True, exist_ok=True)
             save_file({"weight": torch.zeros(2)}, str(models / place / "fuzz other.safetensors"))
             (models / place / "fuzz broken.safetensors").write_bytes(b"\xff" * 40)
             (models / place / "fuzz text.ckpt").write_text("not found")
-        for network, place in (("isnet", "colorize_segmenters"), ("sketch keras", "colorize_line_extractors")):
+        for network, place in NETWORKS.items():
             save_file(self.weights[network](), str(models / place / f"fuzz {network}.safetensors"))
         for shot, numbers in SHOTS.items():
             (shots / shot).mkdir(parents=True)
