@@ -10,11 +10,11 @@ from operations import later_step, teraflops
 from tables import Table
 
 
-def clock_table(threads: int) -> Table:
+def clock_table(threads: int, name: str = "clock", title: str = "Seconds of a step") -> Table:
     """Return the table without rows."""
     return Table(
-        "clock",
-        "Seconds of a step",
+        name,
+        title,
         "Float32 on the CPU, patched and plain in turn in one process, in opposite order every other round; ratios are "
         "medians over the rounds' pairs, steps after a run's first. Processor time of the process is what counts "
         f"({threads} thread{'s' * (threads > 1)}): it is not disturbed when others use the machine, as the time that "

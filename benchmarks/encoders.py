@@ -11,12 +11,15 @@ import torch
 from clock import seconds
 from comfy.ldm.models.autoencoder import AutoencoderKL
 from host import core
-from network import META, TOKEN_WIDTH, TOKENS, fill_weights, layout_shapes, parts_without_memory, write_empty_checkpoint
+from layouts import V2_TOKENS, layout_shapes, parts_without_memory, write_empty_checkpoint
+from network import META, fill_weights
 from operations import teraflops
 from tables import Table
 
 #: Side of the picture that the image tower takes.
 TOWER_SIDE = 224
+#: Channels of a reference token.
+TOKEN_WIDTH = 1024
 #: Parts in the order of a graph, and which nodes run them.
 PARTS = {
     "image tower": "every encode node, for each picture",
@@ -38,7 +41,7 @@ def load(layout: str, folder: Path) -> tuple[Any, dict[str, tuple[float, float]]
     """
     path = folder / f"{layout}.safetensors"
     size = write_empty_checkpoint(layout, path)
-    tower = core("family.checkpoint").TOWER
+    tower = core("family.v2").TOWER
     zero = torch.zeros(1)
     weights = {
         name.removeprefix(tower): zero.expand(shape)
@@ -78,7 +81,9 @@ def encoders_of(loaded: Any) -> dict[str, Encode]:
         "image tower": lambda side: core("host.carrier.image_tower").encode_tokens(
             loaded.clip_vision, pictures(1, TOWER_SIDE, TOWER_SIDE, 3)
         ),
-        "VAE encoder": lambda side: latents.encode_with_vae(loaded.vae, pictures(1, side, side, 3)),
+        "VAE encoder": lambda side: latents.encode_with_vae(
+            loaded.vae, pictures(1, side, side, 3), loaded.colorizer.latent_format
+        ),
         "background encoder": by_latent(loaded.colorizer.background_encoder),
         "style encoder": by_latent(loaded.colorizer.style_encoder),
         "sketch encoder": lambda side: loaded.control_net.encoder.model(pictures(1, 3, side, side)),
@@ -116,7 +121,7 @@ def encoders_without_memory(layout: str) -> dict[str, Encode]:
 
 def latent_inputs(side: int, device: torch.device) -> tuple[torch.Tensor, ...]:
     """Return latent, context and size embedding for a background or style encoder."""
-    shapes = ((1, 4, side // 8, side // 8), (1, TOKENS, TOKEN_WIDTH), (1, 512))
+    shapes = ((1, 4, side // 8, side // 8), (1, V2_TOKENS, TOKEN_WIDTH), (1, 512))
     return tuple(torch.zeros(shape, device=device) for shape in shapes)
 
 

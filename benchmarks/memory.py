@@ -2,7 +2,7 @@
 
 import ctypes
 import gc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,8 @@ from tables import Table
 from watches import LiveBytes
 
 MB = 1e6
+#: Under which names a run keeps keys and values of the background, in v2 and in XL.
+BACKGROUND = ("injection", "states")
 
 
 def peak_of_run(step: Step) -> int:
@@ -24,7 +26,7 @@ def peak_of_run(step: Step) -> int:
 def kept(step: Step, background: bool) -> int:
     """Return the bytes that a run keeps: keys and values of the background, or all else."""
     constants = step.run._constants.items()
-    return sum(t.nbytes for key, value in constants if (key[0] == "injection") == background for t in tensors_in(value))
+    return sum(t.nbytes for key, value in constants if (key[0] in BACKGROUND) == background for t in tensors_in(value))
 
 
 def memory(network: Network, cases: Sequence[Case]) -> Table:
@@ -51,20 +53,48 @@ def memory(network: Network, cases: Sequence[Case]) -> Table:
             "extra share": "{:.1%}",
         },
     )
-    weights = weight_bytes(network.unet)
-    more = weight_bytes(network.colorizer.background_path.model, network.colorizer.style.model)
     for case in cases:
-        plain, patched = network.plain(case), network.patched(case)
-        peaks = [peak_of_run(plain), peak_of_run(patched)]
-        context = patched.context.nbytes - plain.context.nbytes
-        extra = more + context + peaks[1] - peaks[0]
-        table.add(
-            *(case.size, case.batch, case.characters),
-            *(size / MB for size in (weights, peaks[0], more, peaks[1])),
-            *(kept(patched, background) / MB for background in (True, False)),
-            *(extra / MB, extra / (weights + peaks[0])),
-        )
+        table.add(case.size, case.batch, case.characters, *peaks(network, case))
     return table
+
+
+def xl_memory(networks: Mapping[str, Network], cases: Sequence[Case]) -> Table:
+    """Compare the same for XL."""
+    table = Table(
+        "xl memory",
+        "XL: peak memory of a run, float16",
+        "As above. *Kept*: keys and values of the stored states, and all else. The LoRA is in the weights and takes no "
+        "memory of its own.",
+        {
+            "model": "{}",
+            "size": "{}²",
+            "batch": "{}",
+            "characters": "{}",
+            "plain weights": "{:.0f}",
+            "plain peak beside them": "{:.0f}",
+            "more weights": "{:.0f}",
+            "patched peak beside all weights": "{:.0f}",
+            "kept: keys and values": "{:.1f}",
+            "kept: all else": "{:.2f}",
+            "extra": "{:.0f}",
+            "extra share": "{:.1%}",
+        },
+    )
+    for model, network in networks.items():
+        for case in cases:
+            table.add(model, case.size, case.batch, case.characters, *peaks(network, case))
+    return table
+
+
+def peaks(network: Network, case: Case) -> tuple[float, ...]:
+    """Return the columns from *plain weights* on."""
+    weights, more = weight_bytes(network.unet), weight_bytes(*network.side_models)
+    plain, patched = network.plain(case), network.patched(case)
+    before, after = peak_of_run(plain), peak_of_run(patched)
+    context = patched.context.nbytes - plain.context.nbytes
+    extra = more + context + after - before
+    sizes = (weights, before, more, after, *(kept(patched, background) for background in (True, False)), extra)
+    return (*(size / MB for size in sizes), extra / (weights + before))
 
 
 def resident(network: Network, widths: str, cases: Sequence[Case]) -> Table:

@@ -1,27 +1,20 @@
 """The UNet with what the pack adds to it, with memory or without, and the calls that a sampler makes of it."""
 
 import dataclasses
-import json
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import comfy.model_patcher
-import comfy.ops
+import comfy.patcher_extension
 import torch
-from host import ROOT, core
+from host import core
 from torch import Tensor, nn
 
 META, CPU = torch.device("meta"), torch.device("cpu")
 #: A step's batch: all conditional rows, then all reference-free ones.
 CONDITIONINGS = ("conditional", "reference-free")
-#: Level of detail of the skip that output block i takes: 0 is the latent's own size.
-SKIP_LEVELS = (3, 3, 3, 2, 2, 2, 1, 1, 1, 0, 0, 0)
-#: Tokens of a reference, and their width.
-TOKENS, TOKEN_WIDTH = 256, 1024
 
 
 @dataclass(frozen=True)
@@ -33,7 +26,8 @@ class Case:
         background: its share of the picture; the characters divide the rest among them, in stripes.
         batch: pictures sampled together.
         characters: each with a reference of its own.
-        injection, style: whether the background's features and the style act, beside the split.
+        injection, style: whether what the background encoder gives and the style act, beside the split.
+        attention_injection: whether Attention Injection acts, too.
     """
 
     size: int = 768
@@ -42,6 +36,7 @@ class Case:
     characters: int = 1
     injection: bool = True
     style: bool = True
+    attention_injection: bool = False
 
     def but(self, **changes: Any) -> "Case":
         """Return another case."""
@@ -49,13 +44,18 @@ class Case:
 
 
 class Step:
-    """One call of the UNet with both conditionings of every picture; `run` keeps what the patch keeps for a run."""
+    """One call of the UNet with both conditionings of every picture; `run` keeps what the patch keeps for a run.
 
-    def __init__(self, unet: nn.Module, case: Case, regions: int, options: dict, device: torch.device, dtype):
+    Args:
+        tokens: [1, S, D], the context of a conditional row.
+        options: transformer options as a sampler hands them down.
+    """
+
+    def __init__(self, unet: nn.Module, case: Case, tokens: Tensor, options: dict, device: torch.device, dtype):
         self.unet, self.device = unet, device
         rows, latent = len(CONDITIONINGS) * case.batch, case.size // 8
         self.x = filled(torch.empty(rows, 4, latent, latent, device=device, dtype=dtype))
-        self.context = filled(torch.empty(rows, TOKENS * regions, TOKEN_WIDTH, device=device, dtype=dtype))
+        self.context = filled(torch.empty(rows, *tokens.shape[1:], device=device, dtype=dtype))
         self.context[case.batch :] = 0
         self.options = options | {
             "uuids": list(CONDITIONINGS),
@@ -73,130 +73,103 @@ class Step:
 
 @dataclass
 class Network:
-    """A MODEL, and of its COLORIZER what the patch uses; with made-up weights, or without memory."""
+    """A MODEL, and of its COLORIZER what the patch uses; with made-up weights, or without memory.
+
+    Attributes:
+        colorizer: of which only what a step needs has to be there.
+        tokens: of one reference.
+        background_shapes: side of the latent -> [positions, channels] of all that the background encoder gives.
+        style_widths: of the style's vectors; none without style.
+        sketch_encoder: for Attention Injection, which draws the reference's own lines.
+    """
 
     patcher: comfy.model_patcher.ModelPatcher
     colorizer: Any
+    tokens: int
+    background_shapes: Callable[[int], list[tuple[int, int]]]
+    style_widths: Sequence[int]
     device: torch.device
     dtype: torch.dtype
-
-    @classmethod
-    def without_memory(cls, layout: str = "full", dtype: torch.dtype = torch.float32) -> "Network":
-        """Build the layout of tests/golden/keys-<layout>.json on the meta device."""
-        checkpoint, unet, name = core("family.checkpoint"), core("host.family.unet"), f"keys-{layout}.json"
-        parts = parts_without_memory(layout)
-        weights = checkpoint.squeeze_projections(parts["unet"])
-        config = unet.ColorizeSD2(unet.unet_config(weights, name), "v")
-        config.set_inference_dtype(dtype, None)
-        patcher = comfy.model_patcher.ModelPatcher(config.get_model(weights, "", device=META), META, META, size=1)
-        path = {f"injection.warp_modules.{key}": tensor for key, tensor in parts["injection"].items()}
-        lora = core("sampling.split_lora").rename_split_lora(parts["split_lora"])
-        path |= {f"lora.{key}": tensor for key, tensor in lora.items()}
-        style = {f"style_modules.{key}": tensor for key, tensor in parts["style"].items()}
-        options = {"operations": comfy.ops.manual_cast, "device": META, "dtype": dtype}
-        colorizer = SimpleNamespace(
-            background_path=SimpleNamespace(model=core("host.family.colorizer").BackgroundPath(path, **options)),
-            style=SimpleNamespace(
-                model=core("sampling.style_modulation").StyleModulation(
-                    **core("sampling.style_modulation").style_sizes(style), **options
-                )
-            ),
-        )
-        return cls(patcher, colorizer, META, dtype)
-
-    @classmethod
-    def of_checkpoint(cls, loaded: Any) -> "Network":
-        """Take what steps need of a loaded checkpoint, and nothing of the encoders."""
-        parts = SimpleNamespace(background_path=loaded.colorizer.background_path, style=loaded.colorizer.style)
-        return cls(loaded.model, parts, CPU, torch.float32)
+    sketch_encoder: comfy.model_patcher.ModelPatcher | None = None
 
     @property
     def unet(self) -> nn.Module:
         """ComfyUI's UNetModel."""
         return self.patcher.model.diffusion_model
 
+    @property
+    def side_models(self) -> list[nn.Module]:
+        """What ComfyUI loads together with the UNet once it is patched."""
+        parts = (getattr(self.colorizer, name, None) for name in ("background_path", "style"))
+        return [part.model for part in parts if part is not None]
+
     def plain(self, case: Case) -> Step:
         """Return a step of the UNet without anything of the pack."""
-        options = self.patcher.model_options["transformer_options"]
-        return Step(self.unet, case, 1, dict(options), self.device, self.dtype)
+        tokens = self.carrier(case).tokens
+        return Step(self.unet, case, tokens, options_of(self.patcher), self.device, self.dtype)
 
     def patched(self, case: Case) -> Step:
         """Return a step of a run with the patch."""
-        patching, runs, settings = (
-            core("host.sampling.model_patch"),
-            core("host.sampling.sampling_run"),
-            core("sampling.settings").Settings(),
-        )
-        carrier, latent = self.carrier(case), case.size // 8
-        edges = torch.linspace(0, latent * (1 - case.background), case.characters + 1).round().int().tolist()
-        masks = torch.zeros(case.characters, 1, latent, latent)
-        for mask, top, bottom in zip(masks, edges, edges[1:], strict=False):
-            mask[:, top:bottom] = 1
-        regions = [core("carrier.carrier").Region(carrier.tokens, mask) for mask in masks]
-        patch = patching.ColorizePatch(
-            carrier, self.colorizer.background_path, self.colorizer.style, regions, settings, []
-        )
+        patching, settings = core("host.sampling.model_patch"), core("sampling.settings").Settings()
+        carrier = self.carrier(case)
+        regions = [core("carrier.carrier").Region(carrier.tokens, mask) for mask in self.masks(case)]
+        places = core("host.sampling.unet_layout").attention_places(self.patcher)
+        recipe = self.colorizer.recipe(carrier, bool(regions), settings, places)
+        patch = patching.ColorizePatch(carrier, regions, recipe, settings, [])
         patched = self.patcher.clone()
         patch.install(patched)
-        run = runs.SamplingRun(patch.masks, settings.threshold)
+        run = patch.new_run()
         # As `around_run` finds it when a sampler begins.
         run.live = {name: name == "conditional" for name in CONDITIONINGS}
-        options = {**patched.model_options["transformer_options"], patching.RUN: run}
-        return Step(self.unet, case, len(regions) + 1, options, self.device, self.dtype)
+        runs = {patching.RUN: run}
+        if case.attention_injection:
+            runs |= self.inject(patched, case, run.live)
+        context = carrier.context(regions)
+        return Step(self.unet, case, context, options_of(patched) | runs, self.device, self.dtype)
+
+    def inject(self, patched: comfy.model_patcher.ModelPatcher, case: Case, live: dict) -> dict:
+        """Add Attention Injection to a clone of the MODEL, and return its run as a transformer option."""
+        injecting, lines = core("host.sampling.attention_injection"), core("host.sampling.sketch_control")
+        control = lines.SketchControl(self.sketch_encoder)
+        control.set_cond_hint(torch.zeros(1, 3, case.size, case.size), strength=0.0)
+        latent = torch.zeros(1, 4, case.size // 8, case.size // 8)
+        injecting.AttentionInjection(latent, latent, control, 0.5, math.inf).install(patched)
+        return {injecting.RUN: injecting.InjectionRun(live, control)}
+
+    def masks(self, case: Case) -> list[Tensor]:
+        """Return the characters' masks [1, H, W], stripes of whole latent positions from the picture's top."""
+        latent = case.size // 8
+        # XL takes every eighth pixel, v2 resizes.
+        scale = 8 if self.colorizer.version.own_tokens else 1
+        edges = torch.linspace(0, latent * (1 - case.background), case.characters + 1).round().int().tolist()
+        masks = torch.zeros(case.characters, 1, latent * scale, latent * scale)
+        for mask, top, bottom in zip(masks, edges, edges[1:], strict=False):
+            mask[:, top * scale : bottom * scale] = 1
+        return list(masks)
 
     def carrier(self, case: Case) -> Any:
         """Return a carrier as the encoders would leave it: in main memory, in the dtype that they compute in."""
-        sides = [case.size // 8]
-        for _ in range(3):
-            sides.append((sides[-1] + 1) // 2)
 
         def made_up(*shape: int) -> Tensor:
             tensor = torch.empty(*shape, dtype=self.dtype)
             return tensor if self.device == META else filled(tensor)
 
-        skips = [block.norm1.weight.shape[0] for block in self.colorizer.background_path.model.injection.warp_modules]
-        styles = [block[0].weight.shape[0] for block in self.colorizer.style.model.style_modules]
-        positions = [sides[level] ** 2 for level in SKIP_LEVELS]
+        width = self.colorizer.context_channels
         return core("carrier.carrier").Carrier(
-            tokens=made_up(1, TOKENS, TOKEN_WIDTH),
-            class_token=made_up(1, 1, TOKEN_WIDTH),
+            tokens=made_up(1, self.tokens, width),
+            class_token=made_up(1, 1, width),
             background_features=tuple(
-                made_up(1, *size) for size in zip(positions, skips, strict=True) if case.injection
+                made_up(1, *size) for size in self.background_shapes(case.size // 8) if case.injection
             ),
-            style=tuple(made_up(1, width) for width in styles if case.style),
+            style=tuple(made_up(1, width) for width in self.style_widths if case.style),
         )
 
 
-def parts_without_memory(layout: str) -> Any:
-    """Return the parts of a checkpoint of tests/golden/keys-<layout>.json as tensors without memory."""
-    tensors = {name: torch.empty(shape, device=META) for name, shape in layout_shapes(layout).items()}
-    return core("family.checkpoint").split_parts(tensors, f"keys-{layout}.json")
-
-
-def layout_shapes(layout: str) -> dict[str, list[int]]:
-    """Return {tensor name: shape} of a checkpoint."""
-    return json.loads((ROOT / "tests" / "golden" / f"keys-{layout}.json").read_text())
-
-
-def write_empty_checkpoint(layout: str, path: Path) -> int:
-    """Write a checkpoint of zeros that takes no room on the disk, without image tower, and return its size in bytes.
-
-    As published: float32 with a float16 VAE, and no image tower.
-    """
-    header, offset = {}, 0
-    for name, shape in layout_shapes(layout).items():
-        if name.startswith(core("family.checkpoint").TOWER):
-            continue
-        dtype, width = ("F16", 2) if name.startswith("first_stage_model.") else ("F32", 4)
-        end = offset + width * math.prod(shape)
-        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [offset, end]}
-        offset = end
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    with path.open("wb") as file:
-        file.write(len(text).to_bytes(8, "little") + text)
-        file.truncate(8 + len(text) + offset)
-    return path.stat().st_size
+def options_of(patcher: comfy.model_patcher.ModelPatcher) -> dict:
+    """Return a MODEL's transformer options as a sampler prepares them, with the wrappers that it brings."""
+    options = patcher.model_options["transformer_options"]
+    wrappers = comfy.patcher_extension.merge_nested_dicts(options.get("wrappers", {}), patcher.wrappers)
+    return {**options, "wrappers": wrappers}
 
 
 def fill_weights(module: nn.Module) -> None:

@@ -1,6 +1,6 @@
 """Floating point operations of a step, counted on tensors without memory."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from network import Case, Network, Step
@@ -66,4 +66,36 @@ def growth(network: Network, sizes_and_batches: Sequence[tuple[int, int]], chara
         plain = teraflops(network.plain(case))
         counts = [later_step(network.patched(case.but(characters=count))) / plain for count in characters]
         table.add(size, batch, plain, *counts)
+    return table
+
+
+def xl_operations(networks: Mapping[str, Network], cases: Sequence[Case]) -> Table:
+    """Compare the patched UNet of XL with the plain one."""
+    table = Table(
+        "xl operations",
+        "XL: operations of a step",
+        "Counted as above, one character, against the plain UNet of SDXL with one reference's context in both rows. "
+        "Stored states of a background act in the v2-style model; its LoRA is added to the weights before the run and "
+        "costs no step anything. *First step*: with the stored states' keys and values, which the run keeps. Attention "
+        "Injection runs the UNet on the reference as well and attends to twice the tokens; the stored states rest "
+        "meanwhile.",
+        {
+            "model": "{}",
+            "size": "{}²",
+            "background": "{:.0%}",
+            "plain, TFLOP": "{:.3f}",
+            "a step": "{:.3f} ×",
+            "4 characters": "{:.3f} ×",
+            "first step": "{:.3f} ×",
+            "+ attention injection": "{:.3f} ×",
+        },
+    )
+    for model, network in networks.items():
+        for case in cases:
+            plain, step = teraflops(network.plain(case)), network.patched(case)
+            first, later = teraflops(step), teraflops(step)
+            others = [case.but(characters=4), case.but(attention_injection=True)]
+            more, injected = (later_step(network.patched(other)) for other in others)
+            ratios = (count / plain for count in (later, more, first, injected))
+            table.add(model, case.size, case.background, plain, *ratios)
     return table

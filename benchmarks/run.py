@@ -1,8 +1,10 @@
-"""All benchmarks of a step: operations, seconds, memory, encoders, and how they grow. Prints one page of Markdown.
+"""All benchmarks of a step: operations, seconds, memory, encoders, and how they grow.
 
-    .venv/bin/python benchmarks/run.py           # about ten minutes on one core; needs 12 GB of memory
-    .venv/bin/python benchmarks/run.py --short   # about a minute; seconds are those of the tiny layout
-    .venv/bin/python benchmarks/run.py --write   # and puts the page into benchmarks/README.md
+Prints a page of Markdown each for version 2 and XL.
+
+    .venv/bin/python benchmarks/run.py           # about twenty minutes on one core; needs 12 GB of memory
+    .venv/bin/python benchmarks/run.py --short   # a few minutes; seconds are those of tiny widths
+    .venv/bin/python benchmarks/run.py --write   # and puts the pages into benchmarks/README.md
 
 On a ComfyUI on the CPU (COMFYUI_PATH, or the one that `make setup` unpacked). Weights are made up.
 """
@@ -26,35 +28,37 @@ import comfyui_version  # noqa: E402
 import torch  # noqa: E402
 from clock import clock, clock_table  # noqa: E402
 from encoders import encoders, load  # noqa: E402
+from layouts import v2_of_checkpoint, v2_without_memory  # noqa: E402
 from memory import memory, resident  # noqa: E402
-from network import Case, Network  # noqa: E402
+from network import Case  # noqa: E402
 from operations import growth, operations, teraflops  # noqa: E402
-from tables import Table  # noqa: E402
+from tables import Table, goal_table  # noqa: E402
 from waiting import waiting  # noqa: E402
+from xl import xl_tables  # noqa: E402
 
 README = Path(__file__).with_name("README.md")
-MARKS = ("<!-- run.py --write: from here -->", "<!-- to here -->")
+#: Around what was found of version 2 and of XL.
+MARKS = {part: (f"<!-- run.py --write: {part} from here -->", f"<!-- {part} to here -->") for part in ("v2", "xl")}
 #: The goals are for this picture.
 GOAL = Case(size=768, background=0.5)
 
 
-def tables(short: bool, threads: int) -> list[Table]:
-    """Run everything."""
-    full = Network.without_memory("full")
+def v2_tables(short: bool, threads: int) -> list[Table]:
+    """Run everything of version 2."""
+    full = v2_without_memory("full")
     sizes = (GOAL.size,) if short else (512, 768, 1024)
     batches = ((768, 1),) if short else ((512, 1), (768, 1), (1024, 1), (768, 2), (768, 4))
     found = [
         operations(full, sizes, (GOAL.background,) if short else (0.25, 0.5, 0.75)),
         growth(full, batches, (1, 4) if short else (1, 2, 3, 4)),
         waiting(
-            full,
             {
-                "everything": GOAL,
-                "plain reference attention and style": GOAL.but(characters=0, background=1.0),
-                "4 characters, batch of 2": GOAL.but(characters=4, batch=2),
+                "everything": (full, GOAL),
+                "plain reference attention and style": (full, GOAL.but(characters=0, background=1.0)),
+                "4 characters, batch of 2": (full, GOAL.but(characters=4, batch=2)),
             },
         ),
-        memory(Network.without_memory("full", torch.float16), memory_cases(short)),
+        memory(v2_without_memory("full", torch.float16), memory_cases(short)),
     ]
     print(f"counted after {time.process_time():.0f} s", file=sys.stderr, flush=True)
     steps = {GOAL.size: teraflops(full.plain(GOAL))}
@@ -65,11 +69,11 @@ def tables(short: bool, threads: int) -> list[Table]:
             loaded, loading, size = load(layout, Path(folder))
         side = 512 if layout == "full" else 128
         once = encoders(sizes, steps, loaded, loading["checkpoint"], size, side)
-        network = Network.of_checkpoint(loaded)
+        network = v2_of_checkpoint(loaded)
         del loaded  # and with it the encoders
         gc.collect()
         print(f"{layout}: encoded after {time.process_time():.0f} s", file=sys.stderr, flush=True)
-        uncounted = full if layout == "full" else Network.without_memory(layout)
+        uncounted = full if layout == "full" else v2_without_memory(layout)
         for cases, rounds in clock_cases(layout, short):
             clock(clocked, network, uncounted, layout, cases, rounds)
             side = next(iter(cases.values())).size
@@ -80,7 +84,8 @@ def tables(short: bool, threads: int) -> list[Table]:
         else:
             residents.rows += measured.rows
     assert residents is not None
-    return [*found, residents, once, clocked]
+    found += [residents, once, clocked]
+    return [goals(found), *found]
 
 
 def memory_cases(short: bool) -> list[Case]:
@@ -113,16 +118,8 @@ def clock_cases(layout: str, short: bool) -> list[tuple[dict[str, Case], int]]:
 
 def goals(found: list[Table]) -> Table:
     """Put what was reached beside the goals."""
-    table = Table(
-        "goals",
-        "Goals",
-        f"At {GOAL.size}² with half of the picture background, at the published size.",
-        {"goal": "{}", "limit": "{:.3f}", "reached": "{:.3f}", "met": "{}"},
-    )
+    table = goal_table("goals", "Goals", f"At {GOAL.size}² with half of the picture background, at the published size.")
     records = {part.name: part.records() for part in found}
-
-    def goal(name: str, limit: float, reached: float | None) -> None:
-        table.add(name, limit, reached, None if reached is None else "yes" if reached <= limit else "no")
 
     [step] = [r for r in records["operations"] if (r["size"], r["background"]) == (GOAL.size, GOAL.background)]
     [peak] = [r for r in records["memory"] if (r["size"], r["batch"], r["characters"]) == (GOAL.size, GOAL.batch, 1)]
@@ -131,11 +128,12 @@ def goals(found: list[Table]) -> Table:
         for r in records["clock"]
         if (r["widths"], r["size"], r["batch"], r["what"]) == ("full", GOAL.size, GOAL.batch, "everything")
     ]
-    goal("operations of split, against the plain UNet", 1.005, step["split"])
-    goal("operations of split, injection and style, against the plain UNet", 1.12, step["+ style"])
-    goal("processor time's ratio, against the operations' ratio", 1.05, next(iter(timed), None))
-    goal("operations inside a step that wait for the device", 0, max(r["of these waiting"] for r in records["waiting"]))
-    goal("extra peak memory of a run at float16, against the plain run's", 0.25, peak["extra share"])
+    table.reach("operations of split, against the plain UNet", 1.005, step["split"])
+    table.reach("operations of split, injection and style, against the plain UNet", 1.12, step["+ style"])
+    table.reach("processor time's ratio, against the operations' ratio", 1.05, next(iter(timed), None))
+    waits = max(r["of these waiting"] for r in records["waiting"])
+    table.reach("operations inside a step that wait for the device", 0, waits)
+    table.reach("extra peak memory of a run at float16, against the plain run's", 0.25, peak["extra share"])
     return table
 
 
@@ -153,25 +151,35 @@ def machine(threads: int) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--short", action="store_true", help="about a minute, with the tiny layout")
+    parser.add_argument("--short", action="store_true", help="a few minutes, with tiny widths")
     parser.add_argument("--threads", type=int, default=1, help="of PyTorch (1)")
     parser.add_argument("--json", type=Path, help="write all values to this file, too")
-    parser.add_argument("--write", action="store_true", help="put the page into benchmarks/README.md")
+    parser.add_argument("--write", action="store_true", help="put the pages into benchmarks/README.md")
+    parser.add_argument("--only", choices=MARKS, help="leave out the other version")
     options = parser.parse_args()
     if options.short and options.write:
         parser.error("--write is for the long run: the README does not tell of a short one.")
     torch.set_num_threads(options.threads)
-    found = tables(options.short, options.threads)
-    found.insert(0, goals(found))
-    taken = f"The run took {time.process_time() / 60:.1f} minutes of processor time."
-    page = "\n\n".join([f"{machine(options.threads)} {taken}", *(table.markdown() for table in found)])
-    print(page)
+    values: dict[str, list[dict]] = {}
+    for part, tables in {"v2": v2_tables, "xl": xl_tables}.items():
+        if options.only in (None, part):
+            before = time.process_time()
+            found = tables(options.short, options.threads)
+            taken = f"The run took {(time.process_time() - before) / 60:.1f} minutes of processor time."
+            page = "\n\n".join([f"{machine(options.threads)} {taken}", *(table.markdown() for table in found)])
+            print(f"{page}\n")
+            values |= {table.name: table.records() for table in found}
+            if options.write:
+                put_into_readme(page, MARKS[part])
     if options.json:
-        options.json.write_text(json.dumps({table.name: table.records() for table in found}, indent=1))
-    if options.write:
-        before, _, rest = README.read_text().partition(MARKS[0])
-        after = rest.partition(MARKS[1])[2]
-        README.write_text(f"{before}{MARKS[0]}\n\n{page}\n\n{MARKS[1]}{after}")
+        options.json.write_text(json.dumps(values, indent=1))
+
+
+def put_into_readme(page: str, marks: tuple[str, str]) -> None:
+    """Replace what stands between two marks."""
+    before, _, rest = README.read_text().partition(marks[0])
+    after = rest.partition(marks[1])[2]
+    README.write_text(f"{before}{marks[0]}\n\n{page}\n\n{marks[1]}{after}")
 
 
 if __name__ == "__main__":

@@ -38,3 +38,16 @@ class Table:
             cells = zip(row, self.columns.values(), strict=True)
             lines.append(["–" if value is None else form.format(value) for value, form in cells])
         return "\n".join([f"## {self.title}", "", self.note, "", *(f"| {' | '.join(line)} |" for line in lines)])
+
+
+class GoalTable(Table):
+    """What was reached, beside what was aimed at."""
+
+    def reach(self, goal: str, limit: float, reached: float | None) -> None:
+        """Add a goal; `reached` is None where it was not measured."""
+        self.add(goal, limit, reached, None if reached is None else "yes" if reached <= limit else "no")
+
+
+def goal_table(name: str, title: str, note: str) -> GoalTable:
+    """Return the table without rows."""
+    return GoalTable(name, title, note, {"goal": "{}", "limit": "{:.3f}", "reached": "{:.3f}", "met": "{}"})

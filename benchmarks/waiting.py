@@ -7,19 +7,23 @@ from tables import Table
 from watches import DeviceWaits
 
 
-def waiting(network: Network, cases: Mapping[str, Case]) -> Table:
+def waiting(
+    steps: Mapping[str, tuple[Network, Case]],
+    name: str = "waiting",
+    title: str = "Waiting for the device inside a step",
+) -> Table:
     """Look for operations that wait in a step of a run after the first."""
     table = Table(
-        "waiting",
-        "Waiting for the device inside a step",
+        name,
+        title,
         "Operations of a step after the first for which the host would have to wait for a GPU: values asked for, "
         "boolean indices, copies from or to main memory.",
         {"step": "{}", "operations": "{}", "of these waiting": "{}"},
     )
-    for name, case in cases.items():
+    for what, (network, case) in steps.items():
         step = network.patched(case)
         step()
         with DeviceWaits() as waits:
             step()
-        table.add(name, waits.seen, len(waits.found))
+        table.add(what, waits.seen, len(waits.found))
     return table
