@@ -24,7 +24,7 @@ help:
 	@echo "make locales    write locales/en from the nodes, and say what the other languages lack"
 	@echo "make contract   write tests/graph/contract.json, what saved work relies on, from the nodes"
 	@echo "make demo       colour a drawing through a ComfyUI server; the picture goes to demo/output/"
-	@echo "make benchmark  operations, seconds and memory of a step; BENCHMARK=--short takes a minute, --write fills the README"
+	@echo "make benchmark  operations, seconds and memory of a step; BENCHMARK=--short takes minutes, --write fills the README"
 	@echo "make clean      remove everything that was set up or made"
 
 setup:

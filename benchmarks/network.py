@@ -115,7 +115,8 @@ class Network:
         regions = [core("carrier.carrier").Region(carrier.tokens, mask) for mask in self.masks(case)]
         places = core("host.sampling.unet_layout").attention_places(self.patcher)
         recipe = self.colorizer.recipe(carrier, bool(regions), settings, places)
-        patch = patching.ColorizePatch(carrier, regions, recipe, settings, [])
+        context = self.colorizer.context(carrier, regions, settings)
+        patch = patching.ColorizePatch(context.counts, regions, recipe, settings, [])
         patched = self.patcher.clone()
         patch.install(patched)
         run = patch.new_run()
@@ -124,8 +125,7 @@ class Network:
         runs = {patching.RUN: run}
         if case.attention_injection:
             runs |= self.inject(patched, case, run.live)
-        context = carrier.context(regions)
-        return Step(self.unet, case, context, options_of(patched) | runs, self.device, self.dtype)
+        return Step(self.unet, case, context.tokens, options_of(patched) | runs, self.device, self.dtype)
 
     def inject(self, patched: comfy.model_patcher.ModelPatcher, case: Case, live: dict) -> dict:
         """Add Attention Injection to a clone of the MODEL, and return its run as a transformer option."""

@@ -69,8 +69,8 @@ def growth(network: Network, sizes_and_batches: Sequence[tuple[int, int]], chara
     return table
 
 
-def xl_operations(networks: Mapping[str, Network], cases: Sequence[Case]) -> Table:
-    """Compare the patched UNet of XL with the plain one."""
+def xl_operations(networks: Mapping[str, Network], cases: Sequence[Case], short: bool) -> Table:
+    """Compare the patched UNet of XL with the plain one; a short comparison leaves the last columns out."""
     table = Table(
         "xl operations",
         "XL: operations of a step",
@@ -85,8 +85,8 @@ def xl_operations(networks: Mapping[str, Network], cases: Sequence[Case]) -> Tab
             "background": "{:.0%}",
             "plain, TFLOP": "{:.3f}",
             "a step": "{:.3f} ×",
-            "4 characters": "{:.3f} ×",
             "first step": "{:.3f} ×",
+            "4 characters": "{:.3f} ×",
             "+ attention injection": "{:.3f} ×",
         },
     )
@@ -95,7 +95,6 @@ def xl_operations(networks: Mapping[str, Network], cases: Sequence[Case]) -> Tab
             plain, step = teraflops(network.plain(case)), network.patched(case)
             first, later = teraflops(step), teraflops(step)
             others = [case.but(characters=4), case.but(attention_injection=True)]
-            more, injected = (later_step(network.patched(other)) for other in others)
-            ratios = (count / plain for count in (later, more, first, injected))
-            table.add(model, case.size, case.background, plain, *ratios)
+            more = [None if short else later_step(network.patched(other)) / plain for other in others]
+            table.add(model, case.size, case.background, plain, later / plain, first / plain, *more)
     return table

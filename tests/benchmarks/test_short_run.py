@@ -37,6 +37,12 @@ def test_every_section_is_on_the_page(short_run):
         "Peak memory of a run, measured",
         "What is done once",
         "Seconds of a step",
+        "XL: goals",
+        "XL: operations of a step",
+        "XL: waiting for the device inside a step",
+        "XL: peak memory of a run, float16",
+        "XL: what is done once",
+        "XL: seconds of a step",
     ]
     assert all(short_run.tables.values())
 
