@@ -53,7 +53,8 @@ Colours a drawing like a reference picture.
 3. Press *Run*. Another *seed* gives another take.
 
 **Colours too weak?** Raise *cfg* (3 … 7). **Lines not followed?** Raise *strength* of Apply ControlNet.
-**Shapes of the reference shine through?** Lower *semantic_strength* (0.7 … 0.9).
+**Shapes of the reference shine through?** Lower *semantic_strength* (0.7 … 0.9), or give the reference white margins:
+*Resize And Pad Image*, its own height, up to twice its width, *white*.
 """
 
 SPLIT = """
@@ -98,7 +99,9 @@ and the background comes from what is left of it.
 
 **Background from another picture:** choose it in the group *Or: a background picture* and drag the carrier of
 its *Encode Background* to Apply Colorization.
-**Masks of your own:** any MASK will do in place of Segment Character.
+**Masks of your own:** any MASK will do in place of Segment Character; newer ComfyUI has *Remove Background* for it.
+Grow such a reference's mask with Merge Character Masks (*square*, 5) before it is bleached.
+**Result without background:** send it through Segment Character (*color*, *grow* 0) and Bleach Region (*background*).
 
 ### Segmenters
 

@@ -99,7 +99,8 @@ class Carrier:
         if other.picture_shape != self.picture_shape:
             raise ColorizeError(
                 f"The region's tokens are {list(other.picture_shape)}, the carrier's "
-                f"{list(self.picture_shape)}: wire one and the same CLIP_VISION into every Encode Reference."
+                f"{list(self.picture_shape)}: wire one and the same CLIP_VISION into every Encode Reference, "
+                "and choose one and the same `detail`."
             )
         region = Region(other.tokens, mask, strength, other.views)
         return replace(self, regions=(*self.regions, region, *other.regions))

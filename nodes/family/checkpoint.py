@@ -23,23 +23,23 @@ class ColorizeCheckpointLoader(io.ComfyNode):
             node_id="ColorizeCheckpointLoader",
             display_name="Load Colorize Checkpoint",
             category="ColorizeDiffusion/loaders",
-            description="Loads a ColorizeDiffusion checkpoint, v2 or XL, from models/checkpoints, for example "
-            "v2-full.safetensors. Tells the versions by their tensors, needs no configuration file and downloads "
-            "nothing.",
+            description="Loads a ColorizeDiffusion checkpoint, v1, v1.5, v2 or XL, from models/checkpoints, for "
+            "example v2-full.safetensors. Tells the versions by their tensors, needs no configuration file and "
+            "downloads nothing.",
             inputs=[
                 io.Combo.Input(
                     "ckpt_name",
                     options=checkpoint_choices(),
-                    tooltip="A ColorizeDiffusion file, v2 or XL, in models/checkpoints. Other checkpoints are refused "
-                    "with a message that says what they are. The last choice needs no file: a small model for "
-                    "cartoons of 128×128 pixels, to try the nodes with.",
+                    tooltip="A ColorizeDiffusion file, v1, v1.5, v2 or XL, in models/checkpoints. Other checkpoints "
+                    "are refused with a message that says what they are. The last choice needs no file: a small model "
+                    "for cartoons of 128×128 pixels, to try the nodes with.",
                 ),
                 io.Combo.Input(
                     "prediction",
                     options=["auto", "v", "eps"],
                     default="auto",
-                    tooltip="What the UNet predicts. auto: v, unless the name of a v2 file says eps; an XL file with "
-                    "such a name is refused.",
+                    tooltip="What the UNet predicts. auto: v, unless the name of a v1, v1.5 or v2 file says eps; an XL "
+                    "file with such a name is refused.",
                 ),
             ],
             advanced=("prediction",),
