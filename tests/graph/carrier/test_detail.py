@@ -45,3 +45,20 @@ def test_a_background_is_seen_at_the_references_size(pack, studio):
     assert carrier.background_tokens.shape == carrier.tokens.shape
     latent = studio.sample(*studio.apply(carrier, studio.mask()))
     assert latent.isfinite().all()
+
+
+def test_characters_of_one_drawing_are_seen_at_one_size(pack, studio):
+    own, larger = (
+        pack.run("ColorizeEncodeReference", clip_vision=studio.clip_vision, image=studio.picture(), detail=detail)[0]
+        for detail in ("own", "2x")
+    )
+    with pytest.raises(pack.Error, match="choose one and the same `detail`"):
+        pack.run("ColorizeAddRegion", carrier=own, region=larger, mask=studio.mask())
+
+
+def test_xl_sees_a_reference_at_one_size(pack, studio, load_xl):
+    colorizer, clip_vision = (load_xl("base")[place] for place in (1, 4))
+    inputs = {"clip_vision": clip_vision, "colorizer": colorizer, "image": studio.picture()}
+    with pytest.raises(pack.Error, match=r"`detail` is 2, but ColorizeDiffusion XL .* set it to own"):
+        pack.run("ColorizeEncodeReference", **inputs, detail="2x")
+    assert pack.run("ColorizeEncodeReference", **inputs, detail="own")[0].version == colorizer.version.id

@@ -100,6 +100,7 @@ def test_the_side_of_the_lora_follows_the_region(host, studio, everything, colou
         ("encoder_strength", 0.0),
         ("color_strength", 0.5),
         ("semantic_strength", 0.5),
+        ("reference_strength", 0.5),
         ("start_percent", 0.5),
         ("end_percent", 0.3),
     ],
@@ -107,6 +108,24 @@ def test_the_side_of_the_lora_follows_the_region(host, studio, everything, colou
 def test_every_setting_changes_the_picture(studio, everything, colour, name, value):
     mask = studio.mask()
     assert studio.difference(colour(everything, mask, **{name: value}), colour(everything, mask)) > NOTICED
+
+
+@pytest.mark.parametrize("studio", ["v2", "switch", "mult"], indirect=True)
+def test_one_strength_turns_all_levels_or_all_blocks(studio, everything, colour, pack):
+    mask, levels = studio.mask(), ("encoder_strength", "color_strength", "semantic_strength")
+    once = colour(everything, mask, reference_strength=0.5, color_strength=0.8)
+    by_level = dict.fromkeys(levels, 0.5) | {"color_strength": 0.4}
+    assert studio.difference(once, colour(everything, mask, **by_level)) < SAME
+    full, half = (
+        pack.run("ColorizeBlockStrengths", input_1=strength, middle_0=strength, output_11=strength)[0]
+        for strength in (1.0, 0.5)
+    )
+    rest = {block: 0.5 for block in full if block not in (("input", 1), ("middle", 0), ("output", 11))}
+    both = (
+        colour(everything, mask, reference_strength=0.5, block_strengths=full),
+        colour(everything, mask, block_strengths=half | rest),
+    )
+    assert studio.difference(*both) < SAME
 
 
 def test_the_threshold_moves_the_edge_of_the_region(studio, everything, colour):
