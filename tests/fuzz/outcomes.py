@@ -116,6 +116,11 @@ def strengths(value: Any, hands_on: bool) -> None:
     assert len(value) == 19 and all(0 <= strength <= 4 for strength in value.values())  # v2 has 16, XL 11 of them
 
 
+def sigmas(value: Any, hands_on: bool) -> None:
+    assert value.ndim == 1 and value.dtype == torch.float32 and value.isfinite().all()
+    assert len(value) == 0 or (value[-1] == 0 and (value.diff() < 0).all())
+
+
 def plain(*types: type) -> Callable[[Any, bool], None]:
     def check(value: Any, hands_on: bool) -> None:
         assert isinstance(value, types)
@@ -147,6 +152,8 @@ CHECKS: dict[str, Callable[[Any, bool], None]] = {
     "CONTROL_NET": of_class("ControlBase"),
     "VAE": of_class("VAE"),
     "CLIP_VISION": of_class("ClipVisionModel", "NoneType"),
+    "SIGMAS": sigmas,
+    "SAMPLER": of_class("Sampler"),
     "GUIDER": of_class("CFGGuider"),
     "COLORIZE_SEGMENTER": of_class("ImageNetwork"),
     "COLORIZE_LINE_EXTRACTOR": of_class("ImageNetwork"),

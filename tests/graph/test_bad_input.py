@@ -206,7 +206,7 @@ def test_a_model_of_another_kind_is_named(host, pack, studio, plain):
     model = comfy.model_patcher.ModelPatcher(
         host.torch.nn.Linear(1, 1), load_device=host.torch.device("cpu"), offload_device=host.torch.device("cpu")
     )
-    with pytest.raises(pack.Error, match=r"`model` is a Linear; expected the Stable Diffusion 2\.x UNet"):
+    with pytest.raises(pack.Error, match=r"`model` is a Linear; expected the UNet of tiny-v2\.safetensors"):
         pack.run("ColorizeApply", model=model, colorizer=studio.colorizer, carrier=plain)
 
 

@@ -8,7 +8,8 @@ import comfy.samplers
 import torch
 from torch import Tensor
 
-from ...sampling.time_steps import published_time_steps
+from ...errors import ColorizeError
+from ...sampling.time_steps import SCHEDULE, published_time_steps
 
 
 def published_sigmas(model: comfy.model_patcher.ModelPatcher, steps: int, denoise: float = 1.0) -> Tensor:
@@ -19,7 +20,12 @@ def published_sigmas(model: comfy.model_patcher.ModelPatcher, steps: int, denois
     """
     if denoise <= 0:
         return torch.empty(0)
-    times = published_time_steps(int(steps / denoise))[-steps:]
+    if (whole := steps / denoise) >= SCHEDULE:
+        raise ColorizeError(
+            f"`steps` is {steps} and `denoise` is {denoise:g}: the last of {whole:.0f} steps, of which there are "
+            f"fewer than {SCHEDULE}. Lower `steps` or raise `denoise`."
+        )
+    times = published_time_steps(int(whole))[-steps:]
     sigma = model.get_model_object("model_sampling").sigma(torch.tensor(times, dtype=torch.float32))
     return torch.cat([sigma.float().cpu(), torch.zeros(1)])
 

@@ -187,3 +187,12 @@ def test_published_time_steps(pack, graph, golden_v1, table, version):
     table.check(f"{group}/latent", ours, golden_v1[f"{group}/out/latent"], LATENT_TOLERANCE)
     part, _ = pack.run("ColorizeTimeSteps", model=model, steps=10, denoise=0.5)
     assert part.tolist() == sigmas[-11:].tolist()
+
+
+def test_time_steps_beyond_the_schedule_are_told(pack, load_v1):
+    model = load_v1("mult")[0]
+    longest, _ = pack.run("ColorizeTimeSteps", model=model, steps=200, denoise=0.21)
+    assert len(longest) == 201 and len(pack.run("ColorizeTimeSteps", model=model, denoise=0.0)[0]) == 0
+    for steps, denoise in ((200, 0.2), (20, 0.01), (3, 1e-308)):
+        with pytest.raises(pack.Error, match=r"`steps` is \d+ and `denoise` is .* Lower `steps` or raise `denoise`"):
+            pack.run("ColorizeTimeSteps", model=model, steps=steps, denoise=denoise)
