@@ -70,7 +70,11 @@ def layers_of(studio):
     }
 
 
-@pytest.mark.parametrize("layer", ["the line map's encoder", "keys of the stored states", "the soft split"])
+@pytest.mark.parametrize(
+    "layer",
+    ["keys of the stored states"]
+    + [pytest.param(layer, marks=pytest.mark.thorough) for layer in ("the line map's encoder", "the soft split")],
+)
 def test_cancelled_inside_the_patch(host, studio_xl_v2, faults_xl, coloured, layer):
     work = by_ksampler(studio_xl_v2, coloured)
     expected = work()

@@ -295,7 +295,7 @@ def studios_xl(host: SimpleNamespace, pack: Any, load_xl: Any) -> Callable[[str]
     return functools.cache(lambda model: Studio(host, pack, load_xl(model)))
 
 
-@pytest.fixture(scope="session", params=["base", "v2"])
+@pytest.fixture(scope="session", params=[pytest.param("base", marks=pytest.mark.thorough), "v2"])
 def studio_xl(request: pytest.FixtureRequest, studios_xl: Callable[[str], Studio]) -> Studio:
     """XL's base model, then its v2-style one."""
     return studios_xl(request.param)

@@ -43,8 +43,8 @@ def colour(studio, carrier, mask=None, noise=None, lines=True, **settings):
     ("name", "value"),
     [
         ("merge", 0.5),
-        ("encoder_strength", 0.5),
-        ("semantic_strength", 0.5),
+        pytest.param("encoder_strength", 0.5, marks=pytest.mark.thorough),
+        pytest.param("semantic_strength", 0.5, marks=pytest.mark.thorough),
         pytest.param("foreground_strength", 0.5, marks=pytest.mark.thorough),
         pytest.param("background_strength", 0.5, marks=pytest.mark.thorough),
         pytest.param("start_percent", 0.6, marks=pytest.mark.thorough),
@@ -78,10 +78,12 @@ def test_the_base_model_has_one_strength(studios_xl, pack, whole):
             studio.apply(whole(studio), studio.mask(), **given)
     half = dict.fromkeys(("encoder_strength", "color_strength", "semantic_strength"), 0.5)
     (blocks,) = pack.run("ColorizeBlockStrengths", **all_blocks(pack, 0.5))
-    by_level, by_block = (
-        colour(studio, whole(studio), studio.mask(), **given) for given in (half, {"block_strengths": blocks})
+    by_level, by_factor, by_block = (
+        colour(studio, whole(studio), studio.mask(), **given)
+        for given in (half, {"reference_strength": 0.5}, {"block_strengths": blocks})
     )
     assert studio.difference(by_block, colour(studio, whole(studio), studio.mask())) > NOTICED
+    assert studio.difference(by_factor, by_level) < SAME
     reached = {tuple(block) for block in blocks}
     places = {
         place.block for place in pack.module("colorize_core.host.sampling.unet_layout").attention_places(studio.model)
