@@ -13,11 +13,8 @@ from torch import Tensor, nn
 SIDES = ("fg", "bg")
 PROJECTIONS = ("to_q", "to_k", "to_v")
 
-_NAME = re.compile(
-    r"""(?: (input|output)_blocks\.(\d+) | (middle)_block )
-    \.1\.transformer_blocks\.0\.attn2\. (to_[qkv]) \.lora_(down|up) _(fg|bg) \.weight""",
-    re.VERBOSE,
-)
+_NAME = r"""(?x) (?: (input|output)_blocks\.(\d+) | (middle)_block )
+    \.1\.transformer_blocks\.0\.attn2\. (to_[qkv]) \.lora_(down|up) _(fg|bg) \.weight"""
 
 
 class LowRank(nn.Module):
@@ -79,7 +76,7 @@ def rename_split_lora(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """
     renamed = {}
     for key, value in state_dict.items():
-        match = _NAME.fullmatch(key)
+        match = re.fullmatch(_NAME, key)
         if match:
             half, number, middle, projection, direction, side = match.groups()
             key = f"blocks.{block_name(half or middle, int(number or 0))}.{projection}.{side}.{direction}.weight"

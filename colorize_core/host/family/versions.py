@@ -32,9 +32,9 @@ class Builder:
     model: Callable[[Parts, str, str, str], comfy.model_patcher.ModelPatcher]
 
 
-_V2 = Builder(v2.image_tower, v2.build_sketch_encoder, v2.load_colorizer, v2.load_model)
-_V1 = Builder(v2.image_tower, v2.build_sketch_encoder, v1.load_colorizer, v2.load_model)
-_XL = Builder(xl.image_tower, xl.build_sketch_encoder, xl.load_colorizer, xl.load_model)
+V2_BUILDER = Builder(v2.image_tower, v2.build_sketch_encoder, v2.load_colorizer, v2.load_model)
+V1_BUILDER = Builder(v2.image_tower, v2.build_sketch_encoder, v1.load_colorizer, v2.load_model)
+XL_BUILDER = Builder(xl.image_tower, xl.build_sketch_encoder, xl.load_colorizer, xl.load_model)
 
 #: By the id of the version.
-BUILDERS = {V1.id: _V1, V15.id: _V1, V2.id: _V2, XL_BASE.id: _XL, XL_V2.id: _XL}
+BUILDERS = {V1.id: V1_BUILDER, V15.id: V1_BUILDER, V2.id: V2_BUILDER, XL_BASE.id: XL_BUILDER, XL_V2.id: XL_BUILDER}
