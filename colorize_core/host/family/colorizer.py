@@ -101,7 +101,7 @@ class Colorizer:
         if encoders.tagger is not None:
             raise ColorizeError(
                 f"`tagger` is wired, but {self.file_name} is {self.version.name}, which looks at a reference with the "
-                "image tower alone: leave `tagger` empty. It is for ColorizeDiffusion XL."
+                "image tower alone: wire nothing into `tagger`. It is for ColorizeDiffusion XL."
             )
         tokens = tokens_of(encoders.clip_vision, picture, self.version.needs, encoders.patches)
         return tokens[:, 1:], tokens[:, :1]
