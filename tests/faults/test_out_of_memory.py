@@ -126,7 +126,7 @@ LAYERS = {
     "split LoRA, in the attention": (lambda parts: parts.background_path.model.lora.blocks["5"]["to_q"]["bg"].down, 1),
     "injection, its keys": (lambda parts: parts.background_path.model.injection.warp_modules[4].attn.to_k, 0),
     "injection": (lambda parts: parts.background_path.model.injection.warp_modules[4].attn.to_out[0], 1),
-    "style": (lambda parts: parts["style"].model.style_modules[6][2], 1),
+    "style": (lambda parts: parts.style.model.style_modules[6][2], 1),
 }
 
 
