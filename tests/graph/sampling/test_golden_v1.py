@@ -114,6 +114,7 @@ def test_case(graph, golden_v1, table, version, name):
         table.check(f"{group}/v {kind}", ours, golden_v1[f"{group}/out/v"][row : row + 1], TOLERANCE)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("version", "name"), SAMPLES)
 def test_sample(host, graph, golden_v1, table, version, name):
     import comfy.sample
@@ -132,6 +133,7 @@ def test_sample(host, graph, golden_v1, table, version, name):
     table.check(f"{group}/latent", ours, golden_v1[f"{group}/out/latent"], LATENT_TOLERANCE)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("version", ["mult", "switch"])
 def test_dual_guidance(host, pack, graph, golden_v1, table, version):
     group, wired = f"{version}/sample/dual_guidance", graph(version)
@@ -173,6 +175,7 @@ def test_attention_injection(pack, graph, golden_v1, table, version):
         table.check(f"{group}/v {kind}", ours, golden_v1[f"{group}/out/v"][row : row + 1], INJECTION_TOLERANCE)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("version", ["mult", "switch"])
 def test_published_time_steps(pack, graph, golden_v1, table, version):
     group = f"{version}/default_sampler"

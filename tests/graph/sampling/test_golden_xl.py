@@ -137,6 +137,7 @@ def test_case(graphs, golden_xl, table, model, name):
         table.check(f"xl {model}/{name}/v {kind}", ours, v, TOLERANCE)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("model", "name"), [(model, name) for model in MODELS for name in SAMPLES[model]])
 def test_sample(host, pack, graphs, golden_xl, table, model, name):
     import comfy.sample
@@ -157,6 +158,7 @@ def test_sample(host, pack, graphs, golden_xl, table, model, name):
         )
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("model", "name"), [("base", "plain"), ("base", "background"), ("v2", "background")])
 def test_dual_guidance(host, pack, graphs, golden_xl, table, model, name):
     graph, group = graphs[model], golden_xl.group(f"sample/{model}/{name}_dual")
