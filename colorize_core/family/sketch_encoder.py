@@ -3,7 +3,7 @@
 Source: spec section 3; arXiv 2504.06895, section 3 (the sketch encoder).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
 
@@ -14,6 +14,19 @@ STEM_CHANNELS = (16, 16, 32, 32, 96, 96, 256)
 STEM_STRIDES = (1, 1, 2, 1, 2, 1, 2, 1)
 #: Stride of the first convolution of each of the four stages.
 STAGE_STRIDES = (2, 2, 2, 1)
+
+
+def stem(channels: Sequence[int], operations=nn, **factory) -> nn.Sequential:
+    """Build the convolutions that bring lines [B, 3, H, W] to [B, channels[-1], H/8, W/8]; see `STEM_STRIDES`."""
+    layers: list[nn.Module] = []
+    for c_in, c_out, stride in zip((3, *channels[:-1]), channels, STEM_STRIDES, strict=True):
+        layers += [operations.Conv2d(c_in, c_out, 3, padding=1, stride=stride, **factory), nn.SiLU()]
+    return nn.Sequential(*layers[:-1])
+
+
+def stem_sizes(state_dict: Mapping[str, Tensor]) -> tuple[int, ...]:
+    """Read the output channels of the stem's convolutions off the weights (`model.{2i}.weight`)."""
+    return tuple(state_dict[f"model.{2 * i}.weight"].shape[0] for i in range(len(STEM_STRIDES)))
 
 
 class SketchEncoder(nn.Module):
@@ -39,12 +52,8 @@ class SketchEncoder(nn.Module):
         def conv1(channels: int) -> nn.Module:
             return nn.Sequential(operations.Conv2d(channels, channels, 1, **factory))
 
-        stem: list[nn.Module] = []
-        c_in = 3
-        for c_out, stride in zip(stem_channels, STEM_STRIDES, strict=True):
-            stem += [conv3(c_in, c_out, stride), nn.SiLU()]
-            c_in = c_out
-        self.model = nn.Sequential(*stem[:-1])
+        self.model = stem(stem_channels, operations, **factory)
+        c_in = stem_channels[-1]
         self.zero_layer = conv1(c_in)
 
         self.output_blocks = nn.ModuleList()
@@ -76,6 +85,6 @@ class SketchEncoder(nn.Module):
 def sketch_encoder_sizes(state_dict: dict[str, Tensor]) -> dict[str, tuple[int, ...]]:
     """Read the constructor's sizes off the weights (keys without the `control_encoder.` prefix)."""
     return {
-        "stem_channels": tuple(state_dict[f"model.{2 * i}.weight"].shape[0] for i in range(len(STEM_STRIDES))),
+        "stem_channels": stem_sizes(state_dict),
         "stage_channels": tuple(state_dict[f"output_blocks.{i}.1.weight"].shape[0] for i in range(len(STAGE_STRIDES))),
     }

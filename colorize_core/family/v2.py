@@ -3,14 +3,14 @@
 Source: spec section 1; arXiv 2504.06895.
 """
 
-import torch
 from torch import Tensor
 
 from ..errors import ColorizeError
 from ..sampling.background_injection import injection_sizes
-from ..sampling.split_lora import PROJECTIONS, SIDES
+from ..sampling.split_lora import SIDES
 from ..sampling.style_modulation import style_sizes
 from ..weights import check_complete
+from .lora_layout import lora_layout
 from .version import UNET, Part, Parts, Version
 
 #: Parts that only version 2 has.
@@ -52,7 +52,9 @@ V2 = Version(
 
 def check_parts_fit(parts: Parts, file_name: str) -> None:
     """Refuse parts that are complete in themselves but too short, or too narrow, for the UNet of the same file."""
-    check_complete("the split LoRA", file_name, split_lora_layout(parts), parts["split_lora"])
+    lora = parts["split_lora"]
+    layout = lora_layout(lora, parts["unet"], SIDES, inside="output_blocks.")
+    check_complete("the split LoRA", file_name, layout, lora)
     skips, outputs = unet_widths(parts["unet"])
     style = style_sizes({f"style_modules.{key}": value for key, value in parts["style"].items()})
     injection = injection_sizes({f"warp_modules.{key}": value for key, value in parts["injection"].items()})
@@ -67,21 +69,6 @@ def check_parts_fit(parts: Parts, file_name: str) -> None:
                 f"{file_name}: {part} has blocks of {given} channels, but the UNet needs {expected}. "
                 "The file is truncated, edited or put together from two: download the checkpoint again."
             )
-
-
-def split_lora_layout(parts: Parts) -> dict[str, Tensor]:
-    """Return what the split LoRA of a UNet looks like, as tensors without memory: down [r, c_in], up [c_out, r]."""
-    rank = min((v.shape[0] for k, v in parts["split_lora"].items() if ".lora_down_" in k), default=0)
-    layout = {}
-    for key, weight in parts["unet"].items():
-        block, _, rest = key.partition(".1.transformer_blocks.0.attn2.")
-        if block.startswith("output_blocks.") and rest in [f"{name}.weight" for name in PROJECTIONS]:
-            c_out, c_in = weight.shape
-            for side in SIDES:
-                start = key.removesuffix("weight")
-                layout[f"{start}lora_down_{side}.weight"] = torch.empty(rank, c_in, device="meta")
-                layout[f"{start}lora_up_{side}.weight"] = torch.empty(c_out, rank, device="meta")
-    return layout
 
 
 def unet_widths(unet: dict[str, Tensor]) -> tuple[tuple[int, ...], tuple[int, ...]]:

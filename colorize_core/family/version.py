@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
+from ..sampling.settings import Block
+
 #: Prefix of the denoising UNet in every version.
 UNET = "model.diffusion_model."
 #: Beginnings of names that some trainers save and that no part of any version needs.
 NEVER_TAKEN = ("model_ema.", "loss.", "first_stage_model.loss.")
-#: A transformer of the UNet: half ("input", "middle" or "output") and block number.
-Block = tuple[str, int]
 
 
 @dataclass(frozen=True)

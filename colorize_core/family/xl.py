@@ -3,11 +3,7 @@
 Source: spec-xl sections 1, 5 and 8; arXiv 2603.05971.
 """
 
-import re
 from dataclasses import replace
-
-import torch
-from torch import Tensor
 
 from .version import UNET, Part, Version
 
@@ -80,16 +76,3 @@ XL_V2 = replace(
     },
     one_strength=False,
 )
-
-
-def lora_layout(lora: dict[str, Tensor], unet: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return the layout of a UNet's background LoRA, as tensors without memory: down [r, c_in], up [c_out, r]."""
-    rank = min((v.shape[0] for k, v in lora.items() if ".lora_down_" in k), default=0)
-    layout = {}
-    for key, weight in unet.items():
-        if re.search(r"\.attn2\.to_[qkv]\.weight$", key):
-            c_out, c_in = weight.shape
-            start = key.removesuffix("weight")
-            layout[f"{start}lora_down_background.weight"] = torch.empty(rank, c_in, device="meta")
-            layout[f"{start}lora_up_background.weight"] = torch.empty(c_out, rank, device="meta")
-    return layout

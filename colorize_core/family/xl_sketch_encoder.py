@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ..sampling.attention import Attention, torch_attention
-from .sketch_encoder import STEM_STRIDES
+from .sketch_encoder import stem, stem_sizes
 
 #: The UNet's input blocks after which hint 0…3 are added.
 HINT_BLOCKS = (0, 3, 6, 8)
@@ -127,14 +127,9 @@ class XLSketchEncoder(nn.Module):
         def conv1(c_in: int, c_out: int) -> nn.Module:
             return operations.Conv2d(c_in, c_out, 1, **factory)
 
-        stem: list[nn.Module] = []
-        c_in = 3
-        for c_out, stride in zip(stem_channels, STEM_STRIDES, strict=True):
-            stem += [conv3(c_in, c_out, stride), nn.SiLU()]
-            c_in = c_out
-        self.model = nn.Sequential(*stem[:-1])
+        self.model = stem(stem_channels, operations, **factory)
 
-        channels = [c_in, *scale_channels]
+        channels = [stem_channels[-1], *scale_channels]
         self.downsample_layers = nn.ModuleList(
             nn.Sequential(nn.SiLU(), conv3(c_in, c_out, stride))
             for c_in, c_out, stride in zip(channels[:-1], scale_channels, SCALE_STRIDES, strict=True)
@@ -174,7 +169,7 @@ class XLSketchEncoder(nn.Module):
 def xl_sketch_encoder_sizes(state_dict: dict[str, Tensor]) -> dict:
     """Read the constructor's sizes off the weights (keys without the `control_encoder.` prefix)."""
     return {
-        "stem_channels": tuple(state_dict[f"model.{2 * i}.weight"].shape[0] for i in range(len(STEM_STRIDES))),
+        "stem_channels": stem_sizes(state_dict),
         "scale_channels": tuple(
             state_dict[f"downsample_layers.{i}.1.weight"].shape[0] for i in range(len(SCALE_STRIDES))
         ),

@@ -25,6 +25,12 @@ def finite(encoded: Tensor, name: str, option: str) -> Tensor:
     return encoded
 
 
+def onto_device(module: comfy.model_patcher.ModelPatcher, *tensors: Tensor) -> list[Tensor]:
+    """Load a module of ours, and bring tensors to it in the dtype that it computes in."""
+    comfy.model_management.load_models_gpu([module])
+    return [tensor.to(module.load_device, module.model.compute_dtype) for tensor in tensors]
+
+
 def memory_for(encoder: comfy.model_patcher.ModelPatcher, latent: Tensor) -> int:
     """Estimate the bytes that encoding latents [B, 4, h, w] needs beside the weights: 32 maps of the model's width."""
     positions = latent.shape[0] * latent.shape[2] * latent.shape[3]

@@ -58,7 +58,7 @@ def encode_tokens(clip_vision: comfy.clip_vision.ClipVisionModel, image: Tensor,
     comfy.model_management.load_model_gpu(clip_vision.patcher)
     side = clip_vision.image_size
     if patches is not None:
-        side = patches * model.vision_model.embeddings.patch_embedding.weight.shape[-1]
+        side = patches * patch_size(clip_vision)
     pixels = normalise_for_clip(image.to(clip_vision.load_device), side)
     own_size = side == clip_vision.image_size
     hidden = model.vision_model(pixels)[0] if own_size else interpolated(model.vision_model, pixels)
@@ -84,12 +84,15 @@ def interpolated(vision_model: nn.Module, pixels: Tensor) -> Tensor:
     return hidden
 
 
-def patches_for(clip_vision: comfy.clip_vision.ClipVisionModel | None, factor: float) -> int | None:
+def patch_size(clip_vision: comfy.clip_vision.ClipVisionModel) -> int:
+    """Return the side of a tower's patches in pixels."""
+    size: int = clip_vision.model.vision_model.embeddings.patch_embedding.weight.shape[-1]
+    return size
+
+
+def patches_for(clip_vision: comfy.clip_vision.ClipVisionModel, factor: float) -> int | None:
     """Return how many patches a side a tower is shown at a multiple of its own size; None for its own."""
-    if clip_vision is None or factor == 1.0:
-        return None
-    own: int = clip_vision.image_size // clip_vision.model.vision_model.embeddings.patch_embedding.weight.shape[-1]
-    return round(own * factor)
+    return None if factor == 1.0 else round(clip_vision.image_size // patch_size(clip_vision) * factor)
 
 
 def check_tower(clip_vision: comfy.clip_vision.ClipVisionModel | None, needs: str) -> None:

@@ -46,6 +46,17 @@ def unet_config(state_dict: dict[str, Tensor], file_name: str) -> dict:
         return comfy.model_detection.detect_unet_config(state_dict, "")
 
 
+def unet_channels(state_dict: dict[str, Tensor], block: int, file_name: str) -> tuple[int, int]:
+    """Read off a UNet's weights its own width and that of the tokens that it attends to.
+
+    Args:
+        block: an input block with a transformer.
+    """
+    with reading_sizes("the UNet", file_name):
+        context = state_dict[f"input_blocks.{block}.1.transformer_blocks.0.attn2.to_k.weight"].shape[1]
+        return state_dict["input_blocks.0.0.weight"].shape[0], context
+
+
 def layout(config: comfy.supported_models_base.BASE, file_name: str) -> dict[str, Tensor]:
     """Return the weights of the UNet of these sizes without their memory: a file may tell of any."""
     with reading_sizes("the UNet", file_name):

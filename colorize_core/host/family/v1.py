@@ -18,11 +18,12 @@ from ...family.v1 import whole_pairs
 from ...family.version import Parts
 from ...sampling.settings import BOTH, PUBLISHED, TRAINED, Settings, block_strengths
 from ...sampling.split_lora import SIDES, SplitLora, rename_split_lora
-from ..carrier.encoders import finite
-from ..loading import load_module, reading_sizes
-from ..sampling.pieces import Recipe, SideModels
+from ..carrier.encoders import finite, onto_device
+from ..loading import load_module
+from ..sampling.pieces import Recipe
 from ..sampling.unet_layout import AttentionPlace
 from .colorizer import BackgroundPicture, Colorizer, Context
+from .unet import unet_channels
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class ColorizerV15(Colorizer):
 
     def background_tokens(self, given: BackgroundPicture) -> Tensor:
         """Mark the background's tokens with the reference threshold, and gather those of a bleached reference."""
-        model, (tokens,) = self._load(given.tokens)
+        model, (tokens,) = self.parts.model, onto_device(self.parts, given.tokens)
         tokens = tokens + model.threshold(given.reference_threshold, tokens)
         if given.bleached:
             tokens = model.cluster(tokens, comfy.ldm.modules.attention.optimized_attention)
@@ -98,15 +99,15 @@ class ColorizerV15(Colorizer):
                 addition = self.parts.model.lora.addition(block, projection, side, x)
             return addition
 
-        return Recipe(strengths, lora=lora, pieces=[SideModels([self.parts])])
+        return Recipe(strengths, lora=lora, lora_models=[self.parts])
 
     def context(self, carrier: Carrier, regions: Sequence[Region], settings: Settings) -> Context:
         """Lay out the tokens: those of characters marked with the sketch threshold where a background is encoded."""
         if not regions or carrier.background_tokens is None:
             return super().context(carrier, regions, settings)
         if settings.split_form != TRAINED:
-            model, (like,) = self._load(carrier.tokens[:1, :1])
-            marked = model.threshold(settings.threshold, like).float().cpu()
+            (like,) = onto_device(self.parts, carrier.tokens[:1, :1])
+            marked = self.parts.model.threshold(settings.threshold, like).float().cpu()
             regions = [replace(region, tokens=region.tokens + marked.to(region.tokens)) for region in regions]
         context, counts = super().context(carrier, regions, settings)
         if settings.split_form == BOTH:
@@ -114,20 +115,10 @@ class ColorizerV15(Colorizer):
             context, counts = context.repeat(1, len(counts), 1), (sum(counts),) * len(counts)
         return Context(context, counts)
 
-    def _load(self, *tensors: Tensor) -> tuple[SwitchParts, list[Tensor]]:
-        """Bring the parts onto their device, and tensors to it in the dtype that they compute in."""
-        comfy.model_management.load_models_gpu([self.parts])
-        device, dtype = self.parts.load_device, self.parts.model.compute_dtype
-        return self.parts.model, [tensor.to(device, dtype) for tensor in tensors]
-
 
 def load_colorizer(parts: Parts, file_name: str, checkpoint: str) -> ColorizerV1 | ColorizerV15:
     """Build the COLORIZER from a checkpoint's parts."""
-    unet = parts["unet"]
-    with reading_sizes("the UNet", file_name):
-        context_channels = unet["input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight"].shape[1]
-        model_channels = unet["input_blocks.0.0.weight"].shape[0]
-    common = (parts.version, file_name, checkpoint, model_channels, context_channels)
+    common = (parts.version, file_name, checkpoint, *unet_channels(parts["unet"], 1, file_name))
     if "cluster" not in parts.tensors:
         return ColorizerV1(*common)
     weights = {f"cluster.{key}": value for key, value in parts["cluster"].items()}

@@ -29,7 +29,7 @@ from ..sampling.style import Style
 from ..sampling.unet_layout import AttentionPlace
 from .colorizer import BackgroundPicture, Colorizer
 from .latent_encoder import build_latent_encoder
-from .unet import ColorizeSD2, load_unet, unet_config
+from .unet import ColorizeSD2, load_unet, unet_channels, unet_config
 
 
 class BackgroundPath(nn.Module):
@@ -136,15 +136,14 @@ def load_colorizer(parts: Parts, file_name: str, checkpoint: str) -> ColorizerV2
     )
     background_path = load_module(BackgroundPath, path, "background injection and split LoRA", file_name)
     style_heads = load_module(build_style, style, "style modulation", file_name)
-    unet = parts["unet"]
     with reading_sizes("the UNet", file_name):
         check_parts_fit(parts, file_name)
-        context_channels = unet["input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight"].shape[1]
+    model_channels, context_channels = unet_channels(parts["unet"], 1, file_name)
     return ColorizerV2(
         version=parts.version,
         file_name=file_name,
         checkpoint=checkpoint,
-        model_channels=unet["input_blocks.0.0.weight"].shape[0],
+        model_channels=model_channels,
         context_channels=context_channels,
         background_encoder=background_encoder,
         style_encoder=style_encoder,

@@ -18,8 +18,8 @@ from torch import Tensor
 
 from ...carrier.carrier import Carrier
 from ...errors import ColorizeError
+from ...family.lora_layout import lora_layout
 from ...family.version import Parts
-from ...family.xl import lora_layout
 from ...family.xl_reference_tokens import ReferenceProjection, reference_projection_sizes
 from ...family.xl_sizes import background_embedding, unet_embedding
 from ...family.xl_sketch_encoder import XLSketchEncoder, xl_sketch_encoder_sizes
@@ -27,7 +27,7 @@ from ...prepare.masks import every_eighth
 from ...sampling.attention import torch_attention
 from ...sampling.settings import Settings, block_strengths, one_strength
 from ...weights import check_complete
-from ..carrier.encoders import CHUNK, finite
+from ..carrier.encoders import CHUNK, finite, onto_device
 from ..carrier.image_tower import check_tower, encode_tokens
 from ..carrier.latents import encode_with_vae, resize_to_output
 from ..loading import load_module, reading_sizes
@@ -38,7 +38,7 @@ from ..sampling.size_labels import tell_size
 from ..sampling.unet_layout import AttentionPlace
 from ..sampling.weight_lora import WeightLora
 from .colorizer import BackgroundPicture, Colorizer, ImageEncoders
-from .unet import ColorizeSDXL, load_unet, unet_config
+from .unet import ColorizeSDXL, load_unet, unet_channels, unet_config
 from .xl_background import build_background_encoder, encode_states
 from .xl_tagger import load_tagger, tagger_features
 
@@ -135,11 +135,8 @@ class ColorizerXL(Colorizer):
 
     def _project(self, clip_tokens: Tensor, features: Tensor) -> Tensor:
         """Make reference tokens of both encoders' features, float32."""
-        patcher = self.projection
-        comfy.model_management.load_models_gpu([patcher])
-        device, dtype = patcher.load_device, patcher.model.compute_dtype
         attention = comfy.ldm.modules.attention.optimized_attention
-        tokens = patcher.model(clip_tokens.to(device, dtype), features.to(device, dtype), attention=attention)
+        tokens = self.projection.model(*onto_device(self.projection, clip_tokens, features), attention=attention)
         return tokens.float().to(comfy.model_management.intermediate_device())
 
     def _check_channels(self, name: str, features: Tensor, channels: int) -> None:
@@ -159,8 +156,7 @@ def load_colorizer(parts: Parts, file_name: str, checkpoint: str) -> ColorizerXL
         return ReferenceProjection(**sizes, operations=operations, device=device, dtype=dtype)
 
     unet = parts["unet"]
-    with reading_sizes("the UNet", file_name):
-        context_channels = unet["input_blocks.4.1.transformer_blocks.0.attn2.to_k.weight"].shape[1]
+    model_channels, context_channels = unet_channels(unet, 4, file_name)
     background_encoder, lora = None, cast(Mapping[str, object], {})
     if "background_encoder" in parts.tensors:
         config = ColorizeSDXL(unet_config(unet, file_name), "v").unet_config
@@ -172,7 +168,7 @@ def load_colorizer(parts: Parts, file_name: str, checkpoint: str) -> ColorizerXL
         version=parts.version,
         file_name=file_name,
         checkpoint=checkpoint,
-        model_channels=unet["input_blocks.0.0.weight"].shape[0],
+        model_channels=model_channels,
         context_channels=context_channels,
         projection=load_module(build_projection, parts["projection"], "the token projection", file_name),
         tagger=load_tagger(parts["tagger"], file_name) if parts["tagger"] else None,
@@ -189,7 +185,7 @@ def load_lora(weights: dict[str, Tensor], unet: dict[str, Tensor], file_name: st
         unet: the UNet's own weights.
     """
     with reading_sizes("the background LoRA", file_name):
-        check_complete("the background LoRA", file_name, lora_layout(weights, unet), weights)
+        check_complete("the background LoRA", file_name, lora_layout(weights, unet, ("background",)), weights)
         renamed = {key.replace("_background.", "."): value for key, value in weights.items()}
         names = {key.removesuffix(".lora_up.weight") for key in renamed if key.endswith(".lora_up.weight")}
         patches: Mapping[str, object] = comfy.lora.load_lora(

@@ -16,7 +16,6 @@ import torch
 from torch import Tensor
 
 from ...carrier.carrier import fit_rows
-from ...errors import ColorizeError
 from ...prepare.pictures import as_rgb
 from ...sampling.batches import check_pictures_fit
 from ...sampling.hints import deepest_first
@@ -25,7 +24,7 @@ from .attention import attend
 from .patch_hooks import REPLACED, Hook, acts_at, ours_last, remove_hooks, replace_attention
 from .row_indices import RowIndices
 from .sampling_run import Crop, live_conditionings
-from .sketch_control import SketchControl
+from .sketch_control import SketchControl, checked_sketch_control
 from .unet_call import live_rows, rows_of
 from .unet_layout import AttentionPlace, attention_places
 
@@ -208,14 +207,10 @@ def inject_reference(
         seed: of the reference's noise.
         transparency: [R or 1, H', W'] in [0, 1], 1 = transparent; what it clears is white paper.
     """
-    if not isinstance(control_net, SketchControl):
-        raise ColorizeError(
-            f"`control_net` is a {type(control_net).__name__}; expected the sketch encoder. Wire the CONTROL_NET of "
-            "Load Colorize Checkpoint itself, not one of Load ControlNet Model."
-        )
+    control = checked_sketch_control(control_net).copy()
     resized = resize_to_output(as_rgb(image, transparency=transparency), width, height)
     latent = encode_with_vae(vae, resized, model.model.latent_format)
-    control = control_net.copy().set_cond_hint(1.0 - resized.movedim(-1, 1), strength=sketch_fidelity)
+    control.set_cond_hint(1.0 - resized.movedim(-1, 1), strength=sketch_fidelity)
     noise = torch.randn((1, *latent.shape[1:]), generator=torch.Generator().manual_seed(seed))
     sampling = model.get_model_object("model_sampling")
     start = sampling.percent_to_sigma(start_percent) if start_percent > 0 else math.inf

@@ -79,7 +79,7 @@ class ColorizePatch:
         self.places = attention_places(model)
         scaled = any(self.recipe.strength(place) != 1.0 for place in self.places)
         if self.masks or scaled:
-            model.set_model_attn2_patch(Hook(KEY, self.before_attention))
+            model.set_model_attn2_patch(Hook(KEY, self.before_attention, self.recipe.lora_models))
             replace_attention(model, KEY, "attn2", self.places, self.attention)
         for piece in self.pieces:
             piece.install(model)

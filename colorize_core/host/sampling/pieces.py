@@ -8,7 +8,6 @@ import comfy.model_patcher
 from torch import Tensor, nn
 
 from ...prepare.masks import resize_mask
-from .patch_hooks import Hook
 from .unet_call import UNetCall
 from .unet_layout import AttentionPlace
 
@@ -41,25 +40,6 @@ class Piece:
         return nullcontext()
 
 
-class SideModels(Piece):
-    """Models that ComfyUI loads together with the patched one.
-
-    Args:
-        models: what split cross-attention computes with.
-    """
-
-    def __init__(self, models: Sequence[comfy.model_patcher.ModelPatcher]):
-        self.models = list(models)
-
-    def install(self, model: comfy.model_patcher.ModelPatcher) -> None:
-        """Register with a MODEL; ComfyUI asks its patches which models they need."""
-        model.set_model_output_block_patch(Hook(KEY, self.as_it_is, self.models))
-
-    def as_it_is(self, h: Tensor, skip: Tensor, transformer_options: dict) -> tuple[Tensor, Tensor]:
-        """Change nothing."""
-        return h, skip
-
-
 @dataclass(frozen=True)
 class Recipe:
     """What a version makes of a carrier.
@@ -70,6 +50,7 @@ class Recipe:
         reached: a mask value that equals the threshold is foreground, too.
         soft_split: foreground and background are blended by the mask, not parted by a threshold.
         lora: additions to the projections of split cross-attention that differ by region.
+        lora_models: what it computes with, where no piece brings that.
         pieces: all else.
     """
 
@@ -78,6 +59,7 @@ class Recipe:
     reached: bool = False
     soft_split: bool = False
     lora: RegionLora | None = None
+    lora_models: Sequence[comfy.model_patcher.ModelPatcher] = ()
     pieces: Sequence[Piece] = ()
 
     def strength(self, place: AttentionPlace) -> float:

@@ -17,6 +17,8 @@ from .row_indices import RowIndices
 
 #: Where a run is found in the transformer options of its calls.
 RUN = "colorize_run"
+#: Pixels a latent position, in each direction.
+PIXELS_PER_LATENT = 8
 
 
 class Crop(NamedTuple):

@@ -12,11 +12,10 @@ import comfy.patcher_extension
 import torch
 from torch import Tensor
 
-from .sampling_run import RUN
+from .sampling_run import PIXELS_PER_LATENT, RUN
 
 #: Key of the wrapper.
 KEY = "colorize_size"
-PIXELS_PER_LATENT = 8
 
 
 def tell_size(model: comfy.model_patcher.ModelPatcher, labels: Callable[[int, int], Tensor]) -> None:

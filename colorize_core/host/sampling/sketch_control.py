@@ -17,11 +17,9 @@ from ...errors import ColorizeError
 from ...sampling.batches import check_pictures_fit
 from ...sampling.hints import checked_line_map, deepest_first, to_lines
 from .row_indices import RowIndices
-from .sampling_run import RUN, Crop, SamplingRun
+from .sampling_run import PIXELS_PER_LATENT, RUN, Crop, SamplingRun
 from .unet_call import Rows, rows_of
 
-#: Pixels a latent position, in each direction.
-PIXELS_PER_LATENT = 8
 #: Encoded parts of the line map that are kept in a run; tiles that lie elsewhere at every step would add up.
 MOST_PARTS = 64
 
@@ -215,13 +213,18 @@ def at_end_of_run(patcher: comfy.model_patcher.ModelPatcher, key: str, act: Call
     patcher.add_callback_with_key(kind, key, at_end)
 
 
-def with_hint_strengths(control: SketchControl, strengths: Sequence[float]) -> SketchControl:
-    """Return a sketch encoder whose hints have a factor each, finest first; further factors do nothing."""
+def checked_sketch_control(control: object) -> SketchControl:
+    """Return what came in a node's `control_net`, if it is the sketch encoder."""
     if not isinstance(control, SketchControl):
         raise ColorizeError(
             f"`control_net` is a {type(control).__name__}; expected the sketch encoder. Wire the CONTROL_NET of "
             "Load Colorize Checkpoint itself, not one of Load ControlNet Model."
         )
-    copied = control.copy()
+    return control
+
+
+def with_hint_strengths(control: SketchControl, strengths: Sequence[float]) -> SketchControl:
+    """Return a sketch encoder whose hints have a factor each, finest first; further factors do nothing."""
+    copied = checked_sketch_control(control).copy()
     copied.hint_strengths = tuple(strengths)
     return copied
