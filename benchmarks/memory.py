@@ -14,6 +14,21 @@ MB = 1e6
 #: Under which names a run keeps keys and values of the background, in v2 and in XL.
 BACKGROUND = ("injection", "states")
 
+#: Of a table of peaks: the case, then what `peaks` gives.
+COLUMNS = {
+    "size": "{}²",
+    "batch": "{}",
+    "characters": "{}",
+    "plain weights": "{:.0f}",
+    "plain peak beside them": "{:.0f}",
+    "more weights": "{:.0f}",
+    "patched peak beside all weights": "{:.0f}",
+    "kept: keys and values": "{:.1f}",
+    "kept: all else": "{:.2f}",
+    "extra": "{:.0f}",
+    "extra share": "{:.1%}",
+}
+
 
 def peak_of_run(step: Step) -> int:
     """Return the bytes alive at most in the first two steps of a run, weights and the step's inputs not counted."""
@@ -39,19 +54,7 @@ def memory(network: Network, cases: Sequence[Case]) -> Table:
         "weights*: background injection, split LoRA and style. *Kept*: what a run keeps from step to step, shared by "
         "the rows: keys and values of the background, and all else (positions of the regions, style). *Extra*: all "
         "that the patched run's peak has more, against the plain run's peak with its weights.",
-        {
-            "size": "{}²",
-            "batch": "{}",
-            "characters": "{}",
-            "plain weights": "{:.0f}",
-            "plain peak beside them": "{:.0f}",
-            "more weights": "{:.0f}",
-            "patched peak beside all weights": "{:.0f}",
-            "kept: keys and values": "{:.1f}",
-            "kept: all else": "{:.2f}",
-            "extra": "{:.0f}",
-            "extra share": "{:.1%}",
-        },
+        COLUMNS,
     )
     for case in cases:
         table.add(case.size, case.batch, case.characters, *peaks(network, case))
@@ -65,20 +68,7 @@ def xl_memory(networks: Mapping[str, Network], cases: Sequence[Case]) -> Table:
         "XL: peak memory of a run, float16",
         "As above. *Kept*: keys and values of the stored states, and all else. The LoRA is in the weights and takes no "
         "memory of its own.",
-        {
-            "model": "{}",
-            "size": "{}²",
-            "batch": "{}",
-            "characters": "{}",
-            "plain weights": "{:.0f}",
-            "plain peak beside them": "{:.0f}",
-            "more weights": "{:.0f}",
-            "patched peak beside all weights": "{:.0f}",
-            "kept: keys and values": "{:.1f}",
-            "kept: all else": "{:.2f}",
-            "extra": "{:.0f}",
-            "extra share": "{:.1%}",
-        },
+        {"model": "{}", **COLUMNS},
     )
     for model, network in networks.items():
         for case in cases:

@@ -81,3 +81,32 @@ def sample_with_guider(host, pack, guider, group, sampler=None):
         latent_image=latent,
     )
     return output["samples"]
+
+
+def check_injection(pack, table, name, group, wired, loaded, tolerance):
+    """Compare a call with Attention Injection; the noise of the reference is the golden data's.
+
+    Args:
+        group: in/{reference,latent,noise,x,t}, out/v and the two fidelities of the case.
+        wired: (model, positive, negative) without the injection. loaded: (control_net, vae). tolerance: of v.
+    """
+    (model, positive, negative), (control_net, vae) = wired, loaded
+    reference = as_image(group["in/reference"])
+    (model,) = pack.run(
+        "ColorizeAttentionInjection",
+        model=model,
+        control_net=control_net,
+        vae=vae,
+        image=reference,
+        width=reference.shape[2],
+        height=reference.shape[1],
+        fidelity=float(group["param/style_cfg"]),
+        sketch_fidelity=float(group["param/control_cfg"]),
+    )
+    patch = model.model_options["transformer_options"]["patches"]["attn1_patch"][0].call.__self__
+    table.check(f"{name}/latent", patch.latent, group["in/latent"], 2e-5)
+    patch.noise = group["in/noise"]
+    for row, kind in enumerate(("conditional", "reference-free")):
+        x, t, v = (group[key][row : row + 1] for key in ("in/x", "in/t", "out/v"))
+        ours = unet_call(model, positive, negative, x, t[0])[row : row + 1]
+        table.check(f"{name}/v {kind}", ours, v, tolerance)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 import pytest
-from golden_cases import as_image, sample_with_guider, unet_call
+from golden_cases import as_image, check_injection, sample_with_guider, unet_call
 
 ENCODER_TOLERANCE = 2e-5
 LATENT_TOLERANCE = 1e-3
@@ -225,7 +225,6 @@ def test_guider_asks_for_the_blank_sketch(pack, graph):
 
 @pytest.mark.parametrize("name", ["full", "half", "none"])
 def test_attention_injection(pack, loaded, golden_extras, table, name):
-    """The noise of the reference is the golden data's; all else goes through the nodes."""
     model, colorizer, control_net, vae, clip_vision = loaded
     group = golden_extras.group(f"injection/{name}")
     reference, sketch = as_image(group["in/reference"]), as_image(group["in/sketch"])
@@ -233,24 +232,8 @@ def test_attention_injection(pack, loaded, golden_extras, table, name):
     model, positive, negative = pack.run("ColorizeApply", model=model, colorizer=colorizer, carrier=carrier)
     inputs = {"control_net": control_net, "image": sketch, "strength": 1.0, "start_percent": 0.0, "end_percent": 1.0}
     positive, negative = pack.run("ControlNetApplyAdvanced", positive=positive, negative=negative, **inputs)
-    (model,) = pack.run(
-        "ColorizeAttentionInjection",
-        model=model,
-        control_net=control_net,
-        vae=vae,
-        image=reference,
-        width=reference.shape[2],
-        height=reference.shape[1],
-        fidelity=float(group["param/style_cfg"]),
-        sketch_fidelity=float(group["param/control_cfg"]),
-    )
-    patch = model.model_options["transformer_options"]["patches"]["attn1_patch"][0].call.__self__
-    table.check(f"injection/{name}/latent", patch.latent, group["in/latent"], ENCODER_TOLERANCE)
-    patch.noise = group["in/noise"]
-    for row, kind in enumerate(("conditional", "reference-free")):
-        x, t, v = (group[key][row : row + 1] for key in ("in/x", "in/t", "out/v"))
-        ours = unet_call(model, positive, negative, x, t[0])[row : row + 1]
-        table.check(f"injection/{name}/v {kind}", ours, v, 1e-4)
+    wired = (model, positive, negative)
+    check_injection(pack, table, f"injection/{name}", group, wired, (control_net, vae), 1e-4)
 
 
 @pytest.mark.parametrize("enhance", [False, True])

@@ -4,7 +4,7 @@ What is on in a case stands in the golden data's own parameters.
 """
 
 import pytest
-from golden_cases import as_image, sample_with_guider, unet_call
+from golden_cases import as_image, check_injection, sample_with_guider, unet_call
 
 TOLERANCE, LATENT_TOLERANCE, INJECTION_TOLERANCE = 2e-5, 1e-3, 1e-4
 BLOCKS = [f"input_{i}" for i in (1, 2, 4, 5, 7, 8)] + ["middle_0"] + [f"output_{i}" for i in range(3, 12)]
@@ -151,28 +151,10 @@ def test_dual_guidance(host, pack, graph, golden_v1, table, version):
 
 @pytest.mark.parametrize("version", ["mult", "switch"])
 def test_attention_injection(pack, graph, golden_v1, table, version):
-    """The noise of the reference is the golden data's; all else goes through the nodes."""
-    group, wired = f"{version}/injection", graph(version)
-    param, reference = params(golden_v1, group), as_image(golden_v1[f"{group}/in/reference"])
-    _, model, positive, negative = wired.wire({"bg_enhance": 1.0, "mask_threshold_ref": 0.5})
-    (model,) = pack.run(
-        "ColorizeAttentionInjection",
-        model=model,
-        control_net=wired.control_net,
-        vae=wired.vae,
-        image=reference,
-        width=reference.shape[2],
-        height=reference.shape[1],
-        fidelity=param["style_cfg"],
-        sketch_fidelity=param["control_cfg"],
-    )
-    patch = model.model_options["transformer_options"]["patches"]["attn1_patch"][0].call.__self__
-    table.check(f"{group}/latent", patch.latent, golden_v1[f"{group}/in/latent"], TOLERANCE)
-    patch.noise = golden_v1[f"{group}/in/noise"]
-    for row, kind in enumerate(("conditional", "reference-free")):
-        x, t = (golden_v1[f"case/in/{key}"][row : row + 1] for key in ("x", "t"))
-        ours = unet_call(model, positive, negative, x, t[0])[row : row + 1]
-        table.check(f"{group}/v {kind}", ours, golden_v1[f"{group}/out/v"][row : row + 1], INJECTION_TOLERANCE)
+    name, wired = f"{version}/injection", graph(version)
+    group = golden_v1.group(name) | {f"in/{key}": golden_v1[f"case/in/{key}"] for key in ("x", "t")}
+    _, *patched = wired.wire({"bg_enhance": 1.0, "mask_threshold_ref": 0.5})
+    check_injection(pack, table, name, group, patched, (wired.control_net, wired.vae), INJECTION_TOLERANCE)
 
 
 @pytest.mark.thorough

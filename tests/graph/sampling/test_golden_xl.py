@@ -6,7 +6,7 @@ What is on in a case stands in the golden data's own parameters.
 import copy
 
 import pytest
-from golden_cases import as_image, sample_with_guider, unet_call
+from golden_cases import as_image, check_injection, sample_with_guider, unet_call
 
 TOLERANCE, LATENT_TOLERANCE = 2e-5, 1e-3
 STEPS, CFG = 6, 5.0
@@ -174,28 +174,9 @@ def test_dual_guidance(host, pack, graphs, golden_xl, table, model, name):
 
 @pytest.mark.parametrize("name", ["half", "none", "v2_background"])
 def test_attention_injection(pack, graphs, golden_xl, table, name):
-    """The noise of the reference is the golden data's; all else goes through the nodes."""
     model = "v2" if name == "v2_background" else "base"
     graph, group = copy.copy(graphs[model]), golden_xl.group(f"injection/{name}")
-    reference = as_image(group["in/reference"])
-    graph.images = graph.images | {"reference": reference}
+    graph.images = graph.images | {"reference": as_image(group["in/reference"])}
     graph.masks = graph.masks | {"reference": group["in/reference_mask"][:, 0]}
-    _, patched, positive, negative = graph.wire(graph.params(model, "background" if model == "v2" else "plain"))
-    (patched,) = pack.run(
-        "ColorizeAttentionInjection",
-        model=patched,
-        control_net=graph.control_net,
-        vae=graph.vae,
-        image=reference,
-        width=reference.shape[2],
-        height=reference.shape[1],
-        fidelity=float(group["param/style_cfg"]),
-        sketch_fidelity=float(group["param/control_cfg"]),
-    )
-    patch = patched.model_options["transformer_options"]["patches"]["attn1_patch"][0].call.__self__
-    table.check(f"xl injection/{name}/latent", patch.latent, group["in/latent"], TOLERANCE)
-    patch.noise = group["in/noise"]
-    for row, kind in enumerate(("conditional", "reference-free")):
-        x, t, v = (group[key][row : row + 1] for key in ("in/x", "in/t", "out/v"))
-        ours = unet_call(patched, positive, negative, x, t[0])[row : row + 1]
-        table.check(f"xl injection/{name}/v {kind}", ours, v, TOLERANCE)
+    _, *wired = graph.wire(graph.params(model, "background" if model == "v2" else "plain"))
+    check_injection(pack, table, f"xl injection/{name}", group, wired, (graph.control_net, graph.vae), TOLERANCE)
