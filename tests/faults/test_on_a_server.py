@@ -12,7 +12,7 @@ pytestmark = pytest.mark.thorough
 
 WAYS = ("split", "injected", "plain")
 #: Parts of the checkpoint, of which a server holds those of one checkpoint, or none.
-PARTS = ("Colorizer", "LatentEncoder", "BackgroundPath", "StyleModulation", "SketchEncoder", "UNetModel")
+PARTS = ("ColorizerV2", "LatentEncoder", "BackgroundPath", "StyleModulation", "SketchEncoder", "UNetModel")
 
 
 @pytest.fixture(scope="module")
