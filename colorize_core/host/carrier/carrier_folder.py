@@ -1,8 +1,6 @@
 """Carrier files in ComfyUI's input and output folders, and where links of their owner lead from there."""
 
 import os
-import re
-import time
 from pathlib import Path
 
 import folder_paths
@@ -11,12 +9,11 @@ from ...carrier.carrier import Carrier
 from ...carrier.carrier_file import SUFFIX, read_carrier, write_carrier
 from ...errors import ColorizeError, told
 from ..contained import contained, folders_below, leading_out, refused_link, root_of
+from ..saved_place import refused_names, saved_place
 
 #: Subfolder of input and output that is searched through for carrier files.
 SUBFOLDER = "carriers"
 OUTPUT_MARK = " [output]"
-#: What ComfyUI's server fills in -> the same as the page's %date:…% writes it.
-PARTS = {"year": "yyyy", "month": "MM", "day": "dd", "hour": "hh", "minute": "mm", "second": "ss"}
 
 
 def carrier_choices() -> list[str]:
@@ -73,52 +70,13 @@ def save_carrier(carrier: Carrier, prefix: str) -> dict[str, str]:
     """Save a carrier in the output folder under the next free number.
 
     Args:
-        prefix: path below the output folder; `filled_in` says what may stand in it. A backslash parts folders on every
-            system.
+        prefix: path below the output folder, as `saved_place` takes it.
 
     Returns:
         Where it lies, as ComfyUI tells of saved files: filename, subfolder, type.
     """
-    output = root_of("output")
-    path = contained(filled_in(prefix, time.localtime()), output)
-    if path is None or path == output:
-        raise ColorizeError(
-            f"`filename_prefix` is {told(prefix)}; expected a path below ComfyUI's output folder, such as "
-            f"{SUBFOLDER}/hero, without “..” and not absolute."
-        )
-    link = leading_out(path.parent, "output")
-    if link is not None:
-        raise ColorizeError(f"`filename_prefix` is {told(prefix)}; {refused_link(link, 'output')}")
-    try:
-        below = path.relative_to(output).as_posix()
-        full, name, counter, subfolder, _ = folder_paths.get_save_image_path(below, str(output))
-        file = f"{name}_{counter:05}_{SUFFIX}"
-        write_carrier(carrier, Path(full) / file)
-    except OSError as error:
-        raise ColorizeError(
-            f"`filename_prefix` is {told(prefix)}, but no carrier can be saved there ({error.strerror}). Choose a "
-            "shorter or another name in Save Carrier, or make room on the disk."
-        ) from error
-    return {"filename": file, "subfolder": subfolder, "type": "output"}
-
-
-def filled_in(prefix: str, now: time.struct_time) -> str:
-    """Fill in the time, as ComfyUI's page and server together do for Save Image.
-
-    Example:
-        >>> filled_in("%date:yyyy-MM-dd%/hero_%hour%", time.strptime("2026-03-07 09", "%Y-%m-%d %H"))
-        '2026-03-07/hero_09'
-    """
-
-    def told_of(match: re.Match[str]) -> str:
-        written = match["format"] if match["format"] is not None else PARTS[match["part"]]
-        return re.sub(r"yyy?y?|([dMhms])\1?", lambda piece: _time(piece[0], now), written)
-
-    return re.sub(rf"%(?:date:(?P<format>[^%]+)|(?P<part>{'|'.join(PARTS)}))%", told_of, prefix)
-
-
-def _time(piece: str, now: time.struct_time) -> str:
-    if piece.startswith("y"):
-        return {"yyyy": str(now.tm_year), "yy": f"{now.tm_year:02}"[-2:]}.get(piece, piece)
-    values = {"d": now.tm_mday, "M": now.tm_mon, "h": now.tm_hour, "m": now.tm_min, "s": now.tm_sec}
-    return str(values[piece[0]]).zfill(len(piece))
+    with refused_names(prefix, "carrier", "Save Carrier"):
+        place = saved_place(prefix, f"{SUBFOLDER}/hero")
+        file = f"{place.name}_{place.counter:05}_{SUFFIX}"
+        write_carrier(carrier, place.folder / file)
+    return place.told(file)

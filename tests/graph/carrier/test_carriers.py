@@ -189,7 +189,7 @@ def test_a_backslash_parts_folders(studio, pack, output):
 def test_the_time_in_a_name(pack, prefix, written):
     """What ComfyUI's page makes of %date:…% in Save Image, and its server of the rest."""
     now = time.strptime("2026-03-07 09:05:04", "%Y-%m-%d %H:%M:%S")
-    assert pack.module("colorize_core.host.carrier.carrier_folder").filled_in(prefix, now) == written
+    assert pack.module("colorize_core.host.saved_place").filled_in(prefix, now) == written
 
 
 def test_a_date_is_a_folder_of_its_own(studio, pack, output):
