@@ -1,0 +1,1 @@
+"""What comes after the sampler, with ComfyUI's progress, cancel and folders."""
