@@ -7,6 +7,7 @@ from .carrier.encode import ColorizeEncodeBackground, ColorizeEncodeReference, C
 from .carrier.regions import ColorizeAddRegion
 from .carrier.text import ColorizeManipulateTokens
 from .family.checkpoint import ColorizeCheckpointLoader, ColorizeTaggerLoader
+from .finish.ink_over import ColorizeInkOver
 from .prepare.examples import ColorizeExamplePicture
 from .prepare.lines import ColorizeExtractLines, ColorizeLineExtractorLoader
 from .prepare.masks import ColorizeBleach, ColorizeMergeMasks
@@ -49,6 +50,7 @@ NODES: list[type[io.ComfyNode]] = [
     ColorizeSampleSequence,
     ColorizeAttentionInjection,
     ColorizeManipulateTokens,
+    ColorizeInkOver,
 ]
 
 
