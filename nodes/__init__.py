@@ -8,6 +8,7 @@ from .carrier.regions import ColorizeAddRegion
 from .carrier.text import ColorizeManipulateTokens
 from .family.checkpoint import ColorizeCheckpointLoader, ColorizeTaggerLoader
 from .finish.ink_over import ColorizeInkOver
+from .finish.measure import ColorizeMeasure
 from .prepare.examples import ColorizeExamplePicture
 from .prepare.lines import ColorizeExtractLines, ColorizeLineExtractorLoader
 from .prepare.masks import ColorizeBleach, ColorizeMergeMasks
@@ -51,6 +52,7 @@ NODES: list[type[io.ComfyNode]] = [
     ColorizeAttentionInjection,
     ColorizeManipulateTokens,
     ColorizeInkOver,
+    ColorizeMeasure,
 ]
 
 

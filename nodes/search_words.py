@@ -100,4 +100,12 @@ SEARCH_WORDS = {
         "text edit", "prompt", "change color by text", "recolor", "hair color",
         "文字で編集", "プロンプト", "色変更", "髪色", "文字修改", "提示词", "改色", "发色",
     ),
+    "ColorizeInkOver": (
+        "line art", "lineart overlay", "ink", "colored lines", "line color", "multiply", "trace lines",
+        "線画合成", "線画を重ねる", "色トレス", "主線", "线稿叠加", "线条上色", "色线", "描线",
+    ),
+    "ColorizeMeasure": (
+        "delta E", "CIEDE2000", "color difference", "heat map", "evaluate", "PSNR", "quality", "leak",
+        "色差", "評価", "計測", "ヒートマップ", "塗り間違い", "色差测量", "评估", "热力图", "漏色",
+    ),
 }  # fmt: skip

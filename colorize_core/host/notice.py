@@ -35,6 +35,13 @@ def notice_mask(node: str, missing: str | None) -> None:
     notice(node, missing, otherwise="The mask has a character and a background.")
 
 
+def tell(text: str) -> None:
+    """Show on the running node what it has found out."""
+    context = get_executing_context()
+    if context is not None:
+        show(context.node_id, text)
+
+
 def show(node_id: str, text: str) -> None:
     """Show a text on a node, in the page that runs the prompt; nowhere where no server is.
 
