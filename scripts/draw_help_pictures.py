@@ -62,6 +62,18 @@ SELECTED = '<rect width="96" height="96" fill="#23232b"/><g transform="' + ASIDE
 NO_REFERENCE = scene("#d8d8d8", "#b4b4b4", "#e8e8e8", INK) + figure("#dedede", "#9a9a9a", "#bcbcbc", INK)
 NO_SKETCH = scene(*DAY) + '<g transform="translate(20 30) rotate(14) scale(.8)">' + figure(*COLOURS) + "</g>"
 
+#: A result whose lines are not the drawing's.
+SOFT = scene(*DAY, "#8c8c94") + figure(*COLOURS, "#8c8c94", "translate(1.5 1)")
+TINTED = scene(*DAY, "#5c7f95") + (
+    f'<g fill="{COLOURS[2]}" stroke="#8a2f2d" stroke-width="2.5">{BODY}</g>'
+    f'<g fill="{COLOURS[0]}" stroke="#a3785c" stroke-width="2.5">{HEAD}</g>'
+    f'<g fill="{COLOURS[1]}" stroke="#4a2465" stroke-width="2.5">{HAIR}</g>'
+)
+LEAKED = scene(*DAY, INK) + figure(COLOURS[0], "#9a62b8", COLOURS[2], INK)
+LEAKED += f'<path d="M34 30C36 48 46 52 52 34Z" fill="{COLOURS[1]}"/>'
+HEAT = scene("#faf7ee", "#faf7ee", "#faf7ee", INK) + figure("#faf7ee", "#f0a55c", "#faf7ee", INK)
+HEAT += '<path d="M34 30C36 48 46 52 52 34Z" fill="#3a1258"/>'
+
 SHOT = tuple(f"translate({x} 0) rotate({turn} 48 96)" for x, turn in ((-12, -5), (0, 0), (12, 5)))
 LEFT, RIGHT = "translate(-10 30) scale(.7)", "translate(40 30) scale(.7)"
 TWO = scene("white", "white", "white", INK) + flat("white", INK, LEFT) + flat("white", INK, RIGHT)
@@ -328,6 +340,23 @@ PICTURES: dict[str, list[Piece]] = {
         tile(DRAWING, "2: the drawing"),
         TO,
         tile(RESULT, "result"),
+    ],
+    "ink_over": [
+        tile(SOFT, "image"),
+        PLUS,
+        tile(DRAWING, "drawing"),
+        TO,
+        tile(RESULT, "drawing, black"),
+        tile(TINTED, "tinted"),
+    ],
+    "measure": [
+        tile(LEAKED, "image"),
+        PLUS,
+        tile(RESULT, "truth"),
+        TO,
+        tile(HEAT, "heat map"),
+        PLUS,
+        chips("measures", "delta E"),
     ],
     "manipulate_tokens": [
         tile(REFERENCE, "reference"),

@@ -50,9 +50,10 @@ def draw_heat_map(delta_e: np.ndarray, ink: np.ndarray) -> Tensor:
     height, width = delta_e.shape
     heat = heat_colors(delta_e) * (1 - ink[..., None])
     sheet_width = max(width, 2 * LEAST_CELL_WIDTH) + 2 * MARGIN
-    entries = [(f"ΔE {at:g}" if at < RAMP[-1][0] else f"{at:g} and more", color) for at, color in RAMP]
+    # Pillow's own font has no Δ.
+    entries = [(f"dE {at:g}" if at < RAMP[-1][0] else f"{at:g} and more", color) for at, color in RAMP]
     entries.append(("not compared", UNKNOWN))
-    legend = [LegendEntry(tuple(part / 255 for part in color), meaning) for meaning, color in entries]
+    legend = [LegendEntry((r / 255, g / 255, b / 255), meaning) for meaning, (r, g, b) in entries]
     rows = wrap_legend(legend, sheet_width)
     sheet = Image.new("RGB", (sheet_width, height + 3 * MARGIN + len(rows) * legend_height()), SHEET_COLOR)
     sheet.paste(Image.fromarray((heat * 255).round().astype(np.uint8)), (MARGIN, MARGIN))

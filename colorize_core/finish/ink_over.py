@@ -44,7 +44,7 @@ def parsed_color(text: str, name: str = "color") -> tuple[int, int, int]:
             f"`{name}` is {told(text)}; expected a colour as #rrggbb, such as #402020 for a dark brown: write two "
             "hexadecimal digits each for red, green and blue."
         )
-    red, green, blue = bytes.fromhex(digits)
+    red, green, blue = (int(digits[at : at + 2], 16) for at in (0, 2, 4))
     return red, green, blue
 
 

@@ -1,8 +1,9 @@
 """How right the colours of a picture are, in measures of a colourist: differences, leaks, fringes, ink."""
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import fmean
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,7 +20,7 @@ from .regions import NO_SWATCH, Regions
 #: PSNR in decibels that stands for a picture equal to the truth.
 EQUAL = 100.0
 #: Measures of one frame -> how those of a shot are made of them; others are means.
-ALTOGETHER = {
+ALTOGETHER: dict[str, Callable[[list[Any]], Any]] = {
     "pixels": sum, "regions": sum, "delta_e_max": max, "region_delta_e_worst": max, "ink_max": max,
 }  # fmt: skip
 
@@ -207,6 +208,6 @@ def _ink_difference(rgb: Tensor, drawing: Tensor | None) -> Measures:
     return values
 
 
-def rounded(values: Mapping[str, float | int | str | None]) -> Measures:
+def rounded(values: Measures) -> Measures:
     """Round to what the eye may care for: four digits after the point."""
     return {name: round(value, 4) if isinstance(value, float) else value for name, value in values.items()}

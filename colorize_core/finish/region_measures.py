@@ -1,5 +1,7 @@
 """Measures of regions and of swatches: whose colour is whose."""
 
+from typing import Any
+
 import numpy as np
 import torch
 from scipy.ndimage import distance_transform_edt
@@ -13,7 +15,8 @@ LINE = 0.05
 #: How far from ink a wrong pixel is fringe, in pixels.
 FRINGE = 3
 
-Measures = dict[str, float | int | str | None]
+#: Numbers by name, and what they were taken against; None where something is missing.
+Measures = dict[str, Any]
 
 
 def beside_lines(ink: np.ndarray) -> np.ndarray:
@@ -101,13 +104,13 @@ def _has_neighbours(filled: np.ndarray, own: np.ndarray, wanted: np.ndarray) -> 
     count, kinds = int(filled.max(initial=0)) + 1, int(own.max(initial=0)) + 1
     kinds = max(kinds, int(wanted.max(initial=0)) + 1)
     swatch = _most_common(wanted, filled, count)
-    beside: set[tuple[int, int]] = set()
+    pairs: set[tuple[int, int]] = set()
     for a, b in ((filled[:, :-1], filled[:, 1:]), (filled[:-1], filled[1:])):
         differ = a != b
-        beside |= set(map(tuple, np.unique(np.stack([a[differ], b[differ]], axis=1), axis=0).tolist()))
+        pairs |= set(map(tuple, np.unique(np.stack([a[differ], b[differ]], axis=1), axis=0).tolist()))
     offered = np.zeros((count, kinds), dtype=bool)
-    for a, b in beside:
-        for one, other in ((a, b), (b, a)):
+    for first, second in pairs:
+        for one, other in ((first, second), (second, first)):
             if one and other and swatch[other] != NO_SWATCH:
                 offered[one, swatch[other]] = True
     return offered[filled, own]

@@ -1,5 +1,6 @@
 """What a node may do: give finite outputs of the documented kind, or refuse in one clear sentence."""
 
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
@@ -50,7 +51,7 @@ def tensors_of(value: Any, seen: set[int] | None = None) -> Iterator[torch.Tenso
     elif isinstance(value, (list, tuple)):
         for inner in value:
             yield from tensors_of(inner)
-    elif is_dataclass(value) and type(value).__name__ in ("Carrier", "Region"):
+    elif is_dataclass(value) and type(value).__name__ in ("Carrier", "Region", "Regions"):
         for field in fields(value):
             yield from tensors_of(getattr(value, field.name))
 
@@ -121,6 +122,10 @@ def sigmas(value: Any, hands_on: bool) -> None:
     assert len(value) == 0 or (value[-1] == 0 and (value.diff() < 0).all())
 
 
+def number(value: Any, hands_on: bool) -> None:
+    assert isinstance(value, float) and math.isfinite(value)
+
+
 def plain(*types: type) -> Callable[[Any, bool], None]:
     def check(value: Any, hands_on: bool) -> None:
         assert isinstance(value, types)
@@ -146,6 +151,7 @@ CHECKS: dict[str, Callable[[Any, bool], None]] = {
     "COLORIZE_BOX": box,
     "COLORIZE_BLOCK_STRENGTHS": strengths,
     "INT": plain(int),
+    "FLOAT": number,
     "STRING": plain(str),
     "MODEL": of_class("ModelPatcher"),
     "COLORIZER": of_class("Colorizer"),
@@ -210,4 +216,9 @@ SIZES: dict[str, Callable[[Mapping[str, Any]], tuple[int, ...] | None]] = {
     "ColorizeMergeMasks": _merged,
     "ColorizeBleach": lambda i: (_together(i["image"], i["mask"]), *i["image"].shape[1:3], 3),
     "ColorizeSampleSequence": lambda i: None,
+    "ColorizeInkOver": lambda i: (
+        _together(i["image"], i["drawing"], i.get("regions"), i.get("transparency")),
+        *i["drawing"].shape[1:3],
+        3,
+    ),
 }

@@ -95,6 +95,31 @@ class Conditioning:
     lines: Numbers | None = None
 
 
+@dataclass(frozen=True)
+class Swatches:
+    """A palette of swatches in chance colours; with shadows and lines among them where there are several."""
+
+    count: int
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Areas:
+    """Regions of a drawing: a grid of cells with lines between them.
+
+    Attributes:
+        shape: (frames, height, width).
+        cells: along each side. palette: whose swatches they were given, None before the flats.
+        trace: with trace lines. outside: whether a margin belongs to no region.
+    """
+
+    shape: tuple[int, int, int]
+    cells: int = 3
+    palette: Swatches | None = None
+    trace: bool = False
+    outside: bool = False
+
+
 # --- numbers, text and choices ---
 
 
@@ -277,6 +302,18 @@ def letterboxes(draw: Callable, options: Mapping[str, Any], name: str, odd: bool
     return Letterbox(draw(sizes()), draw(sizes()))
 
 
+def palettes(options: Mapping[str, Any], name: str, odd: bool) -> st.SearchStrategy:
+    counts = st.sampled_from([0, 256]) if odd else st.integers(1, 12)
+    return st.builds(Swatches, counts, st.integers(0, 3))
+
+
+@st.composite
+def areas(draw: Callable, options: Mapping[str, Any], name: str, odd: bool) -> Areas:
+    shape = (draw(batches()), *draw(sizes()))
+    flat = draw(st.none() | palettes({}, "palette", odd))
+    return Areas(shape, draw(st.integers(0, 4)), flat, draw(st.booleans()), draw(st.booleans()))
+
+
 def strengths_by_block(options: Mapping[str, Any], name: str, odd: bool) -> st.SearchStrategy:
     blocks = st.tuples(st.sampled_from(["input", "middle", "output"]), st.integers(0, 11))
     return st.dictionaries(blocks, st.floats(0, 4), max_size=19)
@@ -304,6 +341,8 @@ STRATEGIES: dict[str, Callable[..., st.SearchStrategy]] = {
     "CONDITIONING": conditionings,
     "CARRIER": references,
     "COLORIZE_BOX": letterboxes,
+    "COLORIZE_PALETTE": palettes,
+    "COLORIZE_REGIONS": areas,
     "COLORIZE_BLOCK_STRENGTHS": strengths_by_block,
     "MODEL": things("MODEL", ("tiny", "patched", "anonymous"), ("other", "narrow", "linear")),
     "COLORIZER": things("COLORIZER", ("tiny",), ("other", "narrow")),
@@ -370,13 +409,25 @@ def of_xl(value: Any) -> Any:
 
 @st.composite
 def matched(draw: Callable, drawn: dict[str, Any]) -> dict[str, Any]:
-    """Make inputs go together that rarely would by chance: a box with its picture, thresholds that rise, frames with
-    the numbers that they have, a long side with a short one.
+    """Make inputs go together that rarely would by chance: a box with its picture, regions with their drawing, levels
+    that rise, frames with the numbers that they have, a long side with a short one, colours where they are looked at.
     """
     pictures_here = [value for value in drawn.values() if isinstance(value, Numbers) and len(value.shape) == 4]
     for name, value in drawn.items():
         if isinstance(value, Letterbox) and pictures_here and 0 not in pictures_here[0].shape and draw(st.booleans()):
             drawn[name] = Letterbox(pictures_here[0].shape[1:3], value.canvas)
+    for name, value in drawn.items():
+        lines = drawn.get("drawing") or next(iter(pictures_here), None)
+        if (
+            isinstance(value, Areas)
+            and isinstance(lines, Numbers)
+            and len(lines.shape) == 4
+            and draw(st.integers(0, 5))
+        ):
+            count = draw(st.sampled_from([1, lines.shape[0]]))
+            drawn[name] = replace(value, shape=(count, *lines.shape[1:3])) if 0 not in lines.shape else value
+    if "line_color" in drawn and isinstance(drawn.get("color"), str) and draw(st.integers(0, 3)):
+        drawn["color"] = draw(st.sampled_from(["#000000", "#A0522d", "fff", "#123"]))
     rising = sorted(name for name in drawn if name.startswith("threshold_"))
     if rising and draw(st.integers(0, 4)):
         numbers = [drawn.pop(name) for name in rising]

@@ -1,6 +1,7 @@
 """Makes tensors, carriers, models and files out of the descriptions in tests/fuzz/values.py."""
 
 import contextlib
+import dataclasses
 import functools
 import shutil
 from collections.abc import Iterator
@@ -93,6 +94,49 @@ class Workshop:
     def make_letterbox(self, letterbox: Any) -> Any:
         fit_box = self.pack.module("colorize_core.prepare.letterbox").fit_box
         return fit_box(*letterbox.drawing, *letterbox.canvas)
+
+    def make_swatches(self, swatches: Any) -> Any:
+        module = self.pack.module("colorize_core.finish.palette")
+        colors = torch.randint(0, 256, (swatches.count, 3), generator=torch.Generator().manual_seed(swatches.seed))
+        roles = ("base", "shadow", "base", "line")
+        return module.Palette(
+            tuple(
+                module.Swatch(f"c{index}", tuple(color), roles[index % 4], f"c{index - 1}" * (index % 4 == 1))
+                for index, color in enumerate(colors.tolist())
+            )
+        )
+
+    def make_areas(self, areas: Any) -> Any:
+        """Regions in a grid; of a cell of one pixel nothing but its line is left."""
+        module, (frames, height, width) = self.pack.module("colorize_core.finish.regions"), areas.shape
+        rows, columns = (
+            torch.div(torch.arange(side) * areas.cells, side, rounding_mode="floor") for side in (height, width)
+        )
+        cells = rows[:, None] * max(areas.cells, 1) + columns + 1
+        lines = torch.zeros(height, width, dtype=torch.bool)
+        lines[1:] |= (rows.diff() > 0)[:, None]
+        lines[:, 1:] |= columns.diff() > 0
+        cells = cells * bool(areas.cells)
+        if areas.outside:
+            cells[:, : width // 4] = 0
+        filled = torch.unique(cells, return_inverse=True)[1] + (cells > 0).all()
+        filled = filled.to(torch.int32).expand(frames, -1, -1).contiguous()
+        lines = lines.expand(frames, -1, -1).contiguous()
+        palette = None if areas.palette is None else self.made(areas.palette)
+        found = module.Regions(
+            filled=filled,
+            ink=lines,
+            tables=tuple(module.table_of(frame.numpy()) for frame in filled),
+            trace=lines.roll(2, dims=-1) & ~lines if areas.trace else None,
+            palette=palette,
+        )
+        if not palette:
+            return found
+        paint = torch.where(filled > 0, (filled - 1) % len(palette), module.NO_SWATCH).to(torch.int16)
+        for table in found.tables:
+            table.swatch[1:] = (torch.arange(len(table) - 1) % len(palette)).numpy()
+            table.color[1:] = palette.colors.numpy()[table.swatch[1:]]
+        return dataclasses.replace(found, paint=paint)
 
     def make_references(self, references: Any) -> Any:
         """A carrier, by the encode nodes."""

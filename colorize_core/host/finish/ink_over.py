@@ -39,7 +39,7 @@ def ink_over_frames(
     for index in each_frame(count):
         frame = None if regions is None else regions.frame(index % len(regions))
         picture, ink = ink_over(
-            _one(image, index), _one(drawing, index), line_color, color=rgb, strength=strength, regions=frame
+            one(image, index), one(drawing, index), line_color, color=rgb, strength=strength, regions=frame
         )
         pictures.append(picture)
         inks.append(ink)
@@ -86,6 +86,6 @@ def check_regions_size(regions: Regions | None, picture: torch.Tensor, name: str
         )
 
 
-def _one(batch: torch.Tensor, index: int) -> torch.Tensor:
+def one(batch: torch.Tensor, index: int) -> torch.Tensor:
     """Return a frame [1, …] of a batch, or its only one."""
     return batch[index % len(batch), None]

@@ -13,7 +13,7 @@ from ...finish.regions import Regions
 from ...prepare.pictures import as_rgb
 from ..notice import tell
 from ..prepare.frames import each_frame
-from .ink_over import frames_together
+from .ink_over import frames_together, one
 
 
 def measure_frames(
@@ -41,9 +41,9 @@ def measure_frames(
     drawing = None if drawing is None else as_rgb(drawing, name="drawing")
     frames, maps = [], []
     for index in each_frame(frames_together(image=image, truth=truth, regions=regions, drawing=drawing)):
-        pictures = [None if batch is None else batch[index % len(batch), None] for batch in (image, truth, drawing)]
+        right, lines = (None if batch is None else one(batch, index) for batch in (truth, drawing))
         own = None if regions is None else regions.frame(index % len(regions))
-        measured = measure(pictures[0], pictures[1], own, palette, pictures[2])
+        measured = measure(one(image, index), right, own, palette, lines)
         frames.append(measured.values)
         maps.append(draw_heat_map(measured.delta_e, measured.ink))
     together = altogether(frames)

@@ -7,8 +7,9 @@ from PIL import Image
 from safetensors.torch import save_file
 
 SAME = 2e-5
-#: Crop to Box hands a finished picture on, and Manipulate Reference by Text only draws on it.
-WITHOUT = {"ColorizeCropToBox", "ColorizeManipulateTokens"}
+#: Crop to Box hands a finished picture on, and Manipulate Reference by Text only draws on it. What comes after the
+#: sampler has coloured pictures, which are whole; Ink Over's input is its drawing's.
+WITHOUT = {"ColorizeCropToBox", "ColorizeManipulateTokens", "ColorizeInkOver", "ColorizeMeasure"}
 PICTURES = {
     "Prepare Sketch", "Extract Lines", "Segment Character", "Bleach Region", "Preview Regions", "Encode Reference",
     "Encode Background", "Encode Style", "Attention Injection",
