@@ -9,6 +9,7 @@ from scipy.ndimage import maximum as largest
 from torch import Tensor
 
 from ..errors import ColorizeError, told
+from ..prepare.blur import OnStrip
 from ..prepare.pictures import resize_picture
 from .color import to_lab, to_rgb
 from .ink import drawn_ink, trace_lines, whitened
@@ -55,6 +56,7 @@ def ink_over(
     color: tuple[int, int, int] = (0, 0, 0),
     strength: float = 1.0,
     regions: Regions | None = None,
+    on_strip: OnStrip = lambda: None,
 ) -> tuple[Tensor, Tensor]:
     """Lay the lines of one drawing over its colours: colour · (1 − ink) + line · ink.
 
@@ -69,6 +71,7 @@ def ink_over(
         color: of the lines for `color`, each in 0 … 255.
         strength: of the lines, in [0, 1]; 0 leaves the colours without lines.
         regions: one frame of the drawing's size; its trace lines are no ink and become the darker colour beside them.
+        on_strip: see `OnStrip`; called between the steps.
 
     Returns:
         picture [1, H, W, 3], and the ink that was laid on it [1, H, W], both in [0, 1].
@@ -83,14 +86,16 @@ def ink_over(
     trace = torch.zeros_like(ink)
     if regions is not None and regions.trace is not None:
         ink, trace = _without_trace(drawing.cpu(), ink, regions.trace[0].cpu().numpy())
-    base = _clean_below(fill, ink, trace)
+    on_strip()
+    base = _clean_below(fill, ink, trace, on_strip=on_strip)
+    on_strip()
     laid = ink[..., None] * strength
     if line_color == "drawing":
         share = (ink / cover.clamp(min=1e-6)).clamp(0, 1)  # less than all of it where a trace line was taken out
         line = (white - white.amin(dim=-1, keepdim=True)) * share[..., None] * strength
     elif line_color == "tinted":
         scale = max(height / image.shape[1], width / image.shape[2])
-        beside = _clean_below(fill, ink, trace, math.ceil(BLURRED * scale)) if scale > 1 else base
+        beside = _clean_below(fill, ink, trace, math.ceil(BLURRED * scale), on_strip) if scale > 1 else base
         line = _tint(beside, ink, regions) * laid
     else:
         line = base.new_tensor(color if line_color == "color" else (0, 0, 0)) / 255 * laid
@@ -111,7 +116,7 @@ def _without_trace(drawing: Tensor, ink: Tensor, marked: np.ndarray) -> tuple[Te
     return ink * kept, traced
 
 
-def _clean_below(fill: Tensor, ink: Tensor, trace: Tensor, margin: int = 0) -> Tensor:
+def _clean_below(fill: Tensor, ink: Tensor, trace: Tensor, margin: int = 0, on_strip: OnStrip = lambda: None) -> Tensor:
     """Return the colours [1, H, W, 3] with those below lines taken from beside them.
 
     Args:
@@ -132,11 +137,13 @@ def _clean_below(fill: Tensor, ink: Tensor, trace: Tensor, margin: int = 0) -> T
     colors = fill[0].numpy()
     below = colors[rows, columns]
     if traced.any():
-        below[traced] = _darker_beside(colors, lines & ~traced, traced, below)
+        below[traced] = _darker_beside(colors, lines & ~traced, traced, below, on_strip)
     return torch.from_numpy(below)[None]
 
 
-def _darker_beside(colors: np.ndarray, lines: np.ndarray, traced: np.ndarray, nearest: np.ndarray) -> np.ndarray:
+def _darker_beside(
+    colors: np.ndarray, lines: np.ndarray, traced: np.ndarray, nearest: np.ndarray, on_strip: OnStrip
+) -> np.ndarray:
     """Return for every pixel of trace lines the darkest of the colours that bound them there: [n, 3].
 
     From each pixel rays go out until they leave the trace line, as far as across it; those that meet ink count as not
@@ -154,6 +161,7 @@ def _darker_beside(colors: np.ndarray, lines: np.ndarray, traced: np.ndarray, ne
     found = nearest[y, x].copy()
     lightness = _lightness(found)
     for turn in np.arange(DIRECTIONS) * (2 * np.pi / DIRECTIONS):
+        on_strip()
         going = np.arange(len(y))
         for step in range(1, int(reach.max()) + 1):
             to_y = np.round(y[going] + step * np.sin(turn)).astype(np.int64)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..prepare.blur import OnStrip
 from ..prepare.pictures import as_grey, resize_picture
 from .color import difference_76, difference_2000, to_lab
 from .ink import drawn_ink
@@ -46,6 +47,7 @@ def measure(
     regions: Regions | None = None,
     palette: Palette | None = None,
     drawing: Tensor | None = None,
+    on_strip: OnStrip = lambda: None,
 ) -> Measured:
     """Measure one picture, at the size of the regions, else of the truth, the drawing, or its own.
 
@@ -55,6 +57,7 @@ def measure(
     Args:
         image: [1, H', W', 3] in [0, 1]. truth: the right picture, of any size.
         regions: one frame. palette: in place of the regions' own. drawing: of any size.
+        on_strip: see `OnStrip`; called between the steps.
 
     Returns:
         `values`, each None where what it needs is missing:
@@ -78,6 +81,7 @@ def measure(
     swatches = palette if palette is not None and len(palette) else regions.palette if regions is not None else None
     swatches = swatches if swatches is not None and len(swatches) else None
     own = None if swatches is None else _nearest(lab, swatches)
+    on_strip()
     wanted = None if swatches is None else _wanted(right, regions, swatches)
     against, target = _target(lab, right, regions, swatches, own, ink < LINE)
     off = (ink < LINE) & (np.ones_like(ink, bool) if target is None else np.isfinite(target[..., 0].numpy()))
@@ -85,13 +89,16 @@ def measure(
     delta_e = np.full(off.shape, np.nan, dtype=np.float32)
     if target is not None:
         delta_e[off] = difference_2000(lab[torch.from_numpy(off)], target[torch.from_numpy(off)]).numpy()
+    on_strip()
     values |= _spread(delta_e[off] if target is not None else delta_e[:0])
     beside = beside_lines(ink) & off
     values["fringe_delta_e"] = float(delta_e[beside].mean()) if target is not None and beside.any() else None
     values["psnr"] = None if right is None else _psnr(rgb, right)
     values |= by_region(lab, target, regions, own, wanted, off)
+    on_strip()
     values |= swatch_shares(own, wanted, regions, ink)
-    values |= _ink_difference(rgb, lines)
+    on_strip()
+    values |= _ink_difference(rgb, lines, on_strip)
     return Measured(values, delta_e, ink)
 
 
@@ -195,12 +202,12 @@ def _psnr(rgb: Tensor, truth: Tensor) -> float:
     return EQUAL if error == 0 else min(EQUAL, -10 * float(np.log10(error)))
 
 
-def _ink_difference(rgb: Tensor, drawing: Tensor | None) -> Measures:
+def _ink_difference(rgb: Tensor, drawing: Tensor | None, on_strip: OnStrip) -> Measures:
     """Compare the lines of a picture with the drawing's own laid over the same colours."""
     values: Measures = {"ink_max": None, "ink_mean": None}
     if drawing is None:
         return values
-    expected, ink = ink_over(rgb[None], drawing)
+    expected, ink = ink_over(rgb[None], drawing, on_strip=on_strip)
     lines = ink > 0
     if lines.any():
         away = (as_grey(expected) - as_grey(rgb[None]))[lines].abs()

@@ -129,6 +129,7 @@ def frame_by_frame(node, **inputs):
         image = studio.picture("cancelled", batch=FRAMES)
         mask = studio.mask().expand(FRAMES, -1, -1)
         given = {"image": image, "mask": mask, "mask_a": mask, "mask_b": 1 - mask}
+        given |= {"drawing": (image > 0.5).float(), "truth": image.flip(0)}
         declared = studio.pack.node(node).INPUT_TYPES()
         wanted = {name: given[name] for name in given if name in declared["required"] | declared.get("optional", {})}
         return lambda: studio.pack.run(node, **wanted, **inputs)
@@ -161,9 +162,11 @@ PICTURES = {
     "a large mask that grows": large("ColorizeMergeMasks", grow=16),
     "a large mask that is feathered": large("ColorizeMergeMasks", feather=16),
     "preview": frame_by_frame("ColorizePreviewRegions", width=64, height=96),
+    "lines over colours": frame_by_frame("ColorizeInkOver", line_color="tinted"),
+    "measuring": frame_by_frame("ColorizeMeasure"),
 }
 #: How much is done to its end.
-PARTS = {"drawings": 1 / FRAMES, "masks": 1 / FRAMES, "bleaching": 1 / FRAMES, "preview": 1 / FRAMES}
+PARTS = dict.fromkeys(("drawings", "masks", "bleaching", "preview", "lines over colours", "measuring"), 1 / FRAMES)
 PARTS |= dict.fromkeys(("a large drawing", "a large mask that grows", "a large mask that is feathered"), 1 / 4)
 
 

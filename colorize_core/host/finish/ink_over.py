@@ -7,6 +7,7 @@ from ...finish.ink_over import ink_over, parsed_color
 from ...finish.regions import Regions
 from ...prepare.masks import checked_mask
 from ...prepare.pictures import as_rgb
+from ..loading import stop_when_cancelled
 from ..prepare.frames import each_frame
 
 
@@ -39,7 +40,7 @@ def ink_over_frames(
     for index in each_frame(count):
         frame = None if regions is None else regions.frame(index % len(regions))
         picture, ink = ink_over(
-            one(image, index), one(drawing, index), line_color, color=rgb, strength=strength, regions=frame
+            one(image, index), one(drawing, index), line_color, rgb, strength, frame, stop_when_cancelled
         )
         pictures.append(picture)
         inks.append(ink)
