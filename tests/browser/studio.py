@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
 PATIENCE = 120_000  # milliseconds until the page is said to hang, on a machine with much else to do
+#: How often a card is clicked on, and milliseconds after which a click is said to be lost.
+CLICKS, LOST = 4, 30_000
 
 
 class Studio:
@@ -95,12 +97,32 @@ class Studio:
         return cards
 
     def open_template(self, name: str) -> None:
-        """Click on a template's card."""
+        """Click on a template's card, and again where the page has not noticed; wait until the graph is another one."""
         self.open_template_browser()
-        self.dialogs.get_by_test_id(f"template-workflow-{name}").click()
-        self.page.wait_for_function("name => document.title.includes(name)", arg=name)
-        self.page.get_by_test_id(f"template-workflow-{name}").wait_for(state="detached")
+        self.page.evaluate("(app.graph.extra ??= {}).beforeTemplate = true")
+        for _ in range(CLICKS):
+            if self._click_on_card(name):
+                break
+        else:
+            pytest.fail(f"the card of {name} was clicked on {CLICKS} times and is still there")
+        self.page.wait_for_function(
+            "name => !app.graph.extra?.beforeTemplate && app.graph.nodes.length && document.title.includes(name)",
+            arg=name,
+        )
         self.page.wait_for_timeout(500)  # what is missing is told a moment later
+
+    def _click_on_card(self, name: str) -> bool:
+        """Click once; tell whether the page has asked for the template's file and closed the window."""
+        from playwright.sync_api import TimeoutError
+
+        card, file = f"template-workflow-{name}", re.compile(rf"/{re.escape(name)}\.json")
+        try:
+            with self.page.expect_request(file, timeout=LOST):
+                self.dialogs.get_by_test_id(card).click(timeout=LOST)
+            self.page.get_by_test_id(card).wait_for(state="detached", timeout=LOST)
+        except TimeoutError:
+            return False
+        return True
 
     def load(self, workflow: dict[str, Any], name: str) -> None:
         """Open a workflow as the page opens a file that is dropped on it."""
