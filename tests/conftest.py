@@ -1,9 +1,9 @@
 """A real ComfyUI in this process, the pack loaded by ComfyUI's own loader, and the golden data.
 
 `host` is ComfyUI, `pack` runs nodes the way its executor does, `golden` reads tests/golden, `tiny_checkpoint` is a
-file in models/checkpoints. Tests of the mathematics alone need none of these: they import
-`colorizediffusion.colorize_core...` from a bare package that stands for the checkout, which is never on sys.path
-(ComfyUI has modules named `nodes` and `server` of its own).
+file in models/checkpoints, `tiny_xl_checkpoint("v2")` one of XL. Tests of the mathematics alone need none of these:
+they import `colorizediffusion.colorize_core...` from a bare package that stands for the checkout, which is never on
+sys.path (ComfyUI has modules named `nodes` and `server` of its own).
 
 The host runs in float32 on the CPU; `--host-args="--cpu"` gives it other arguments. Tests marked `default_dtypes`
 are left out of an ordinary run and come in with `-m default_dtypes --host-args=--cpu`, in a process of their own.
@@ -13,6 +13,7 @@ Tests marked `thorough` say the same of more cases. `--run` chooses: `first` lea
 """
 
 import asyncio
+import functools
 import importlib
 import importlib.util
 import json
@@ -292,3 +293,24 @@ def tiny_checkpoint(
     path = base_directory / "models" / "checkpoints" / TINY_CHECKPOINT
     save_file(golden_weights(golden_keys("tiny"), seed=0), str(path))
     return path
+
+
+@pytest.fixture(scope="session")
+def tiny_xl_checkpoint(
+    base_directory: Path, golden_keys: Callable[[str], Any], golden_weights: Callable[..., Any]
+) -> Callable[[str], Path]:
+    """Return a function that writes one of XL's, "base" or "v2", into models/checkpoints, its image encoders inside."""
+    from safetensors.torch import save_file
+
+    encoders = {"cond_stage_model": "xl-clip-tiny", "img_embedder": "xl-tagger-tiny"}
+
+    @functools.cache
+    def write(model: str) -> Path:
+        tensors = golden_weights(golden_keys(f"xl-{model}-tiny"), 0)
+        for part, keys in encoders.items():
+            tensors |= {f"{part}.{key}": value for key, value in golden_weights(golden_keys(keys), 0).items()}
+        path = base_directory / "models" / "checkpoints" / f"tiny-xl-{model}.safetensors"
+        save_file(tensors, str(path))
+        return path
+
+    return write

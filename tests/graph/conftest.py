@@ -258,20 +258,9 @@ def golden_xl(golden: Any) -> Any:
 
 
 @pytest.fixture(scope="session")
-def load_xl(pack: Any, base_directory: Path, golden_keys: Any, golden_weights: Any) -> Any:
+def load_xl(pack: Any, tiny_xl_checkpoint: Callable[[str], Path]) -> Any:
     """Return a function that loads one of XL's tiny checkpoints, "base" or "v2", with the image encoders inside it."""
-    from safetensors.torch import save_file
-
-    @functools.cache
-    def load(model: str) -> Any:
-        tensors = golden_weights(golden_keys(f"xl-{model}-tiny"), 0)
-        tensors |= {f"cond_stage_model.{k}": v for k, v in golden_weights(golden_keys("xl-clip-tiny"), 0).items()}
-        tensors |= {f"img_embedder.{k}": v for k, v in golden_weights(golden_keys("xl-tagger-tiny"), 0).items()}
-        path = base_directory / "models" / "checkpoints" / f"tiny-xl-{model}.safetensors"
-        save_file(tensors, str(path))
-        return pack.run("ColorizeCheckpointLoader", ckpt_name=path.name)
-
-    return load
+    return functools.cache(lambda model: pack.run("ColorizeCheckpointLoader", ckpt_name=tiny_xl_checkpoint(model).name))
 
 
 @pytest.fixture(scope="session")
