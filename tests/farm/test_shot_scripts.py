@@ -105,6 +105,30 @@ def test_a_task_follows_the_workflows_choices(scripts, tmp_path):
     assert len({chunk.stamp(frame) for frame in chunk.frames}) == 3
 
 
+def test_a_carrier_of_single_frames_is_refused(scripts, tmp_path):
+    """Two backgrounds would go with the first two frames of the job as well as with any other two."""
+    import torch
+    from colorizediffusion.colorize_core.carrier.carrier import Carrier
+    from colorizediffusion.colorize_core.carrier.carrier_file import write_carrier
+
+    colour, file = importlib.import_module("colour_frames"), tmp_path / "hero.carrier.safetensors"
+    (tmp_path / "workflow.json").write_text(json.dumps(workflow()))
+    (tmp_path / "ink_0001.png").write_bytes(PIXEL)
+    paths = {"drawings": tmp_path, "workflow": tmp_path / "workflow.json", "output": tmp_path / "out", "carrier": file}
+    job = colour.Job(session=tmp_path, frames=[1], overwrite=False, masks=None, references=None, **paths)
+
+    def chunk(backgrounds):
+        carrier = Carrier(torch.zeros(1, 4, 8), None)
+        write_carrier(carrier.with_background(torch.zeros(1, 4, 8), (torch.zeros(backgrounds, 4, 2),), "x"), file)
+        return colour.Chunk(job)
+
+    assert list(chunk(1).inputs.values()) == [file]
+    with pytest.raises(scripts["shot_files"].ShotError, match=r"2 rows of background_features\.0"):
+        chunk(2)
+    file.write_bytes(b"no carrier")
+    assert colour.Chunk(job).frames == [1], "ComfyUI tells what is wrong with it"
+
+
 def test_stamps(files, tmp_path):
     from PIL import Image
 

@@ -13,7 +13,18 @@ from typing import Any
 from comfyui_client import ComfyUIGone, PromptFailed, run_prompt
 from comfyui_session import SessionError, keep_alive, wait_for_comfyui
 from job_log import fail, log, progress, start_logging, status
-from shot_files import ShotError, digest, named_for, numbered, parse_frames, runs, stamp_of, stamped, write_whole
+from shot_files import (
+    ShotError,
+    check_carrier,
+    digest,
+    named_for,
+    numbered,
+    parse_frames,
+    runs,
+    stamp_of,
+    stamped,
+    write_whole,
+)
 from shot_prompt import for_frames, input_files, read_workflow, reading, saver, use_carrier, without_masks
 
 #: Enters every frame's hash; raised when frames come out differently from the same inputs.
@@ -57,6 +68,7 @@ class Chunk:
         # Copied into ComfyUI's input folder: {name there: file}.
         self.inputs = input_files(self.prompt, job.references)
         if job.carrier:
+            check_carrier(job.carrier)
             name = f"job-{digest(job.carrier)[:16]}.carrier.safetensors"
             self.prompt, self.inputs = use_carrier(self.prompt, name), {**self.inputs, name: job.carrier}
         if not job.masks:

@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+import json
 import os
 import re
 import struct
@@ -16,6 +17,8 @@ POSITIONS = {"last": -1, "second_last": -2, "third_last": -3, "first": 0, "secon
 NUMBER = re.compile(r"(?:(?:^|(?<=[_.]))-)?\d+")
 PNG_START = b"\x89PNG\r\n\x1a\n"
 PNG_END = struct.pack(">I", 0) + b"IEND" + struct.pack(">I", zlib.crc32(b"IEND"))
+#: Largest header of a carrier in bytes, as the pack reads it.
+MAX_HEADER = 1 << 20
 #: Keyword of the text in a frame's PNG that holds the hash of its inputs.
 STAMP = b"colorize_inputs"
 
@@ -111,6 +114,27 @@ def digest(*contents: bytes | Path) -> str:
         data = content.read_bytes() if isinstance(content, Path) else content
         total.update(struct.pack(">Q", len(data)) + data)
     return total.hexdigest()
+
+
+def check_carrier(path: Path) -> None:
+    """Refuse a carrier that holds something for each frame: a run of as many frames would take it for its own.
+
+    A file whose start cannot be read is left to ComfyUI, which tells what is wrong with it.
+    """
+    try:
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            header = json.loads(file.read(min(length, MAX_HEADER)))
+        tensors = {name: entry["shape"][0] for name, entry in header.items() if name != "__metadata__"}
+    except (OSError, ValueError, AttributeError, TypeError, LookupError):
+        return
+    for name, count in tensors.items():
+        if count != 1:
+            raise ShotError(
+                f"{path.name} holds {count} rows of {name}, one for each frame of the shot that it was saved with; "
+                "a job cuts the shot anew, and needs one for all. Save the carrier from one reference, one background "
+                "and one mask; Apply Colorization takes the masks of all frames."
+            )
 
 
 def stamped(png: bytes, text: str) -> bytes:
