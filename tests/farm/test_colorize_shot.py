@@ -1,5 +1,6 @@
 """The farm's job with openjd-cli and real ComfyUI servers: cut, interrupted and begun anew."""
 
+import functools
 import itertools
 import json
 import os
@@ -22,19 +23,28 @@ FRAMES = range(1, 13)
 SIZE = 64
 FLOAT32 = "--cpu --fp32-unet --fp32-vae --fp32-text-enc"
 PATIENCE = 300
+#: Each has a checkpoint, and a workflow of its name in the shot's folder.
+VERSIONS = ("v2", "xl")
 
 
 @pytest.fixture(scope="module")
-def base(new_base_directory, tiny_checkpoint):
+def checkpoints(tiny_checkpoint, tiny_xl_checkpoint):
+    """The checkpoint of each version."""
+    return dict(zip(VERSIONS, (tiny_checkpoint, tiny_xl_checkpoint("v2")), strict=True))
+
+
+@pytest.fixture(scope="module")
+def base(new_base_directory, checkpoints):
     """Models and the pack, as a worker has them."""
     base = new_base_directory()
-    (base / "models" / "checkpoints" / tiny_checkpoint.name).symlink_to(tiny_checkpoint)
+    for path in checkpoints.values():
+        (base / "models" / "checkpoints" / path.name).symlink_to(path)
     return base
 
 
 @pytest.fixture(scope="module")
-def shot(tmp_path_factory, tiny_checkpoint):
-    """A folder with drawings, masks, references, and the bundle's own workflow set to a small size."""
+def shot(tmp_path_factory, checkpoints):
+    """A folder with drawings, masks, references, and for each version the bundle's own workflow at a small size."""
     folder = tmp_path_factory.mktemp("shot")
     for kind, ground in (("drawings", 255), ("masks", 0)):
         (folder / kind).mkdir()
@@ -47,18 +57,31 @@ def shot(tmp_path_factory, tiny_checkpoint):
     reference = Image.new("RGBA", (80, 60), "#88c0e8")
     ImageDraw.Draw(reference).ellipse((20, 10, 50, 55), fill=(200, 72, 60, 0))
     reference.save(folder / "references" / "reference.png")
-    workflow = json.loads((BUNDLE / "workflow.json").read_text(encoding="utf-8"))
-    by_title = {node["_meta"]["title"]: node["inputs"] for node in workflow.values()}
-    by_class = {node["class_type"]: (key, node["inputs"]) for key, node in workflow.items()}
-    by_title["Width"]["value"] = by_title["Height"]["value"] = SIZE
-    by_class["ColorizeSampleSequence"][1].update(steps=2, seed=5, seed_rule="seed_per_frame")
-    checkpoint, inputs = by_class["ColorizeCheckpointLoader"]
-    inputs["ckpt_name"] = tiny_checkpoint.name
-    tower, _ = by_class["CLIPVisionLoader"]
-    for node in workflow.values():
-        node["inputs"] = {k: [checkpoint, 4] if v == [tower, 0] else v for k, v in node["inputs"].items()}
-    (folder / "workflow.json").write_text(json.dumps(workflow), encoding="utf-8")
+    for version, checkpoint in checkpoints.items():
+        workflow = json.dumps(small_workflow(checkpoint.name, version == "xl"))
+        (folder / f"{version}.json").write_text(workflow, encoding="utf-8")
     return folder
+
+
+def small_workflow(checkpoint, is_xl):
+    """The bundle's workflow at a small size, its image encoders inside the checkpoint; XL's wired as its templates."""
+    workflow = json.loads((BUNDLE / "workflow.json").read_text(encoding="utf-8"))
+    by_title = {node["_meta"]["title"]: (key, node["inputs"]) for key, node in workflow.items()}
+    by_title["Width"][1]["value"] = by_title["Height"][1]["value"] = SIZE
+    by_title["ColorizeSampleSequence"][1].update(steps=2, seed=5, seed_rule="seed_per_frame")
+    loader, inputs = by_title["ColorizeCheckpointLoader"]
+    inputs["ckpt_name"] = checkpoint
+    tower, _ = by_title["CLIPVisionLoader"]
+    for node in workflow.values():
+        node["inputs"] = {k: [loader, 4] if v == [tower, 0] else v for k, v in node["inputs"].items()}
+    if is_xl:
+        mask, reference = by_title["Characters of the drawings"][0], by_title["Reference"][0]
+        workflow[by_title["ColorizeEncodeReference"][0]]["inputs"]["colorizer"] = [loader, 1]
+        background = workflow[by_title["ColorizeEncodeBackground"][0]]["inputs"]
+        background.update(sketch_mask=[mask, 0], image_mask=[reference, 1])
+        sampling = workflow[by_title["ColorizeSampleSequence"][0]]["inputs"]
+        sampling.update(sampler_name="dpmpp_3m_sde", scheduler="exponential", chunk_size=5)
+    return workflow
 
 
 class Run:
@@ -111,7 +134,7 @@ def job(base, shot, comfyui_path, tmp_path_factory):
             "DrawingsFolder": shot / "drawings",
             "MasksFolder": shot / "masks",
             "ReferencesFolder": shot / "references",
-            "Workflow": shot / "workflow.json",
+            "Workflow": shot / "v2.json",
             "OutputFolder": output,
             "ComfyUI": comfyui_path,
             "Python": sys.executable,
@@ -151,8 +174,10 @@ def test_the_template_is_valid():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_cuts_agree_and_a_dead_comfyui_is_started_again(job, shot, tmp_path):
+@pytest.mark.parametrize("version", VERSIONS)
+def test_cuts_agree_and_a_dead_comfyui_is_started_again(version, job, shot, tmp_path):
     whole, pieces = tmp_path / "whole", tmp_path / "pieces"
+    job = functools.partial(job, Workflow=shot / f"{version}.json")
     log = job(whole, 12).finish().log
     assert "openjd_progress: 100.0" in log and "openjd_env: COLORIZE_COMFYUI_PORT=" in log
     assert re.search(r"openjd_progress: (?!0\.0|100\.0)", log), "no progress between begin and end"
@@ -207,14 +232,23 @@ def test_killed_in_the_middle_and_begun_anew(job, tmp_path):
         killed.wait_for(lambda pid=pid: not runs(pid))
 
 
-def test_a_carrier_in_place_of_references_and_masks(job, pack, base, shot, tiny_checkpoint, tmp_path):
-    """A worker with a carrier encodes nothing; without masks there is no split."""
-    *_, clip_vision = pack.run("ColorizeCheckpointLoader", ckpt_name=tiny_checkpoint.name)
-    (carrier,) = pack.run("ColorizeEncodeReference", clip_vision=clip_vision, image=clip_vision_input())
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_carrier_in_place_of_references(version, job, pack, shot, checkpoints, tmp_path):
+    """A worker with a carrier encodes nothing; without masks there is no split, with them XL's background."""
+    _, colorizer, _, vae, clip_vision = pack.run("ColorizeCheckpointLoader", ckpt_name=checkpoints[version].name)
+    shared = {"colorizer": colorizer, "clip_vision": clip_vision, "image": clip_vision_input()}
+    (carrier,) = pack.run("ColorizeEncodeReference", **shared)
+    parameters = {"ReferencesFolder": "", "Frames": "11-12", "Workflow": shot / f"{version}.json"}
+    if version == "xl":
+        sizes = {"width": SIZE, "height": SIZE, "source": "background_image"}
+        mask = (clip_vision_input()[..., 0] > 0.5).float()
+        (carrier,) = pack.run("ColorizeEncodeBackground", carrier=carrier, vae=vae, sketch_mask=mask, **sizes, **shared)
+        assert carrier.has_background
+    else:
+        parameters["MasksFolder"] = ""
     file = tmp_path / "hero.carrier.safetensors"
     pack.module("colorize_core.carrier.carrier_file").write_carrier(carrier, file)
-    parameters = {"Carrier": file, "ReferencesFolder": "", "MasksFolder": "", "Frames": "11-12"}
-    assert sorted(job(tmp_path / "out", 8, **parameters).finish().written) == [11, 12]
+    assert sorted(job(tmp_path / "out", 8, Carrier=file, **parameters).finish().written) == [11, 12]
     assert list(pictures(tmp_path / "out")) == NAMES[10:]
 
 
