@@ -21,8 +21,6 @@ The checksum finds damage and careless editing; it is no signature.
 import hashlib
 import itertools
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -32,6 +30,7 @@ from torch import Tensor
 
 from ..errors import ColorizeError
 from ..version import VERSION
+from ..whole_file import whole_file
 from .carrier import Carrier, Region
 
 FORMAT, FORMAT_VERSION = "colorize-carrier", "1"
@@ -66,17 +65,8 @@ def write_carrier(carrier: Carrier, path: Path) -> None:
     }
     metadata["sha256"] = checksum(metadata, tensors)
     data = safetensors.torch.save(tensors, metadata)
-    handle, part = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(part, 0o644)
-        os.replace(part, path)
-    except BaseException:
-        Path(part).unlink(missing_ok=True)
-        raise
+    with whole_file(path) as file:
+        file.write(data)
 
 
 def read_carrier(path: Path) -> Carrier:

@@ -1,6 +1,7 @@
 """Carrier files: what was saved comes back, and nothing else is taken for a carrier."""
 
 import json
+import os
 import struct
 from dataclasses import fields, replace
 
@@ -110,7 +111,7 @@ def test_a_failed_write_leaves_the_old_file(file, monkeypatch):
     def no_space(*_):
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(carrier_file.os, "fsync", no_space)
+    monkeypatch.setattr(os, "fsync", no_space)
     with pytest.raises(OSError, match="No space"):
         write_carrier(replace(full_carrier(), checkpoint="f" * 16), file)
     assert file.read_bytes() == before and len(list(file.parent.iterdir())) == 1
