@@ -1,0 +1,90 @@
+"""What a shaded picture has beyond its flat colours, as layers over them: shadows multiply, highlights screen.
+
+Multiplying makes nothing lighter than the flat colour, so what is lighter comes from a second layer. Every channel is
+changed by one of the two at most, and the layers give the picture back within 1/255.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.ndimage import distance_transform_edt
+
+#: Greatest difference, in levels of 255, that is rounding and no shading.
+ROUNDING = 1
+
+
+class Shading(NamedTuple):
+    """A layer over flat colours: its colours [H, W, 3] uint8, where it changes anything [H, W] bool, how it blends."""
+
+    name: str
+    color: np.ndarray
+    shown: np.ndarray
+    blend: str
+
+
+def shading_of(
+    flat: np.ndarray, image: np.ndarray, colored: np.ndarray, hidden: np.ndarray, index: np.ndarray, linear: bool
+) -> list[Shading]:
+    """Find the layers that turn flat colours into a picture, none where they are the picture already.
+
+    Args:
+        flat, image: [H, W, 3] uint8.
+        colored: [H, W] bool, where there is a flat colour.
+        hidden: [H, W] bool, under the drawing's lines, where the picture's own lines would be taken for shading; it
+            goes on there as it is beside the line.
+        index: [H, W], which flat colour: shading does not go on from one to the next.
+        linear: multiply in linear light instead of in sRGB.
+    """
+    seen = colored & ~hidden
+    apart = np.abs(flat[seen].astype(np.int16) - image[seen]).max(initial=0)
+    if apart <= ROUNDING:
+        return []
+    darker, lighter = looked_up(multiplied(linear), flat, image), looked_up(screened(), flat, image)
+    under = colored & hidden
+    if under.any():
+        rows, columns = distance_transform_edt(~seen, return_distances=False, return_indices=True)
+        beside = rows[under], columns[under]
+        same = (index[beside] == index[under])[:, None]
+        darker[under] = np.where(same, darker[beside], 255)
+        lighter[under] = np.where(same, lighter[beside], 0)
+    layers = [
+        Shading("shading", darker, colored & (darker < 255).any(axis=-1), "multiply"),
+        Shading("highlights", lighter, colored & (lighter > 0).any(axis=-1), "screen"),
+    ]
+    return [layer for layer in layers if layer.shown.any()]
+
+
+def looked_up(table: np.ndarray, flat: np.ndarray, image: np.ndarray) -> np.ndarray:
+    """Return `table[flat, image]` row by row, for the indices take eight times as much as the pictures."""
+    found = np.empty_like(flat)
+    for row in range(len(flat)):
+        found[row] = table[flat[row], image[row]]
+    return found
+
+
+def multiplied(linear: bool) -> np.ndarray:
+    """Return by [flat, picture] what flat has to be multiplied by, [256, 256] uint8; 255 where it cannot be."""
+    flat, picture = np.meshgrid(np.arange(256) / 255, np.arange(256) / 255, indexing="ij")
+    if linear:
+        ratio = to_display(to_linear(picture) / np.maximum(to_linear(flat), 1e-9))
+    else:
+        ratio = picture / np.maximum(flat, 1e-9)
+    return np.rint(255 * np.where(picture < flat, ratio, 1).clip(0, 1)).astype(np.uint8)
+
+
+def screened() -> np.ndarray:
+    """Return by [flat, picture] what has to be screened over flat, [256, 256] uint8; 0 where nothing has to."""
+    flat, picture = np.meshgrid(np.arange(256) / 255, np.arange(256) / 255, indexing="ij")
+    ratio = (picture - flat) / np.maximum(1 - flat, 1e-9)
+    return np.rint(255 * np.where(picture > flat, ratio, 0)).astype(np.uint8)
+
+
+def to_linear(x: np.ndarray) -> np.ndarray:
+    """Return the light of sRGB values in [0, 1]. Source: IEC 61966-2-1."""
+    return np.where(x <= 0.04045, x / 12.92, ((x + 0.055) / 1.055) ** 2.4)
+
+
+def to_display(x: np.ndarray) -> np.ndarray:
+    """Return the sRGB values of light in [0, 1]. Source: IEC 61966-2-1."""
+    x = x.clip(0, 1)
+    return np.where(x <= 0.0031308, x * 12.92, 1.055 * x ** (1 / 2.4) - 0.055)
