@@ -9,6 +9,8 @@ from .carrier.text import ColorizeManipulateTokens
 from .family.checkpoint import ColorizeCheckpointLoader, ColorizeTaggerLoader
 from .finish.ink_over import ColorizeInkOver
 from .finish.measure import ColorizeMeasure
+from .finish.cels import ColorizeSaveCels
+from .finish.layers import ColorizeMakeLayers, ColorizeSaveLayers
 from .prepare.examples import ColorizeExamplePicture
 from .prepare.lines import ColorizeExtractLines, ColorizeLineExtractorLoader
 from .prepare.masks import ColorizeBleach, ColorizeMergeMasks
@@ -53,11 +55,16 @@ NODES: list[type[io.ComfyNode]] = [
     ColorizeManipulateTokens,
     ColorizeInkOver,
     ColorizeMeasure,
+    ColorizeSaveCels,
+    ColorizeSaveLayers,
+    ColorizeMakeLayers,
 ]
+#: Nodes that need a type of `io` which only newer versions of ComfyUI have.
+NEWER: dict[type[io.ComfyNode], str] = {ColorizeMakeLayers: "Layers"}
 
 
 class ColorizeExtension(ComfyExtension):
     """Hands ComfyUI the nodes of the pack."""
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
-        return list(NODES)
+        return [node for node in NODES if node not in NEWER or hasattr(io, NEWER[node])]

@@ -107,5 +107,15 @@ SEARCH_WORDS = {
     "ColorizeMeasure": (
         "delta E", "CIEDE2000", "color difference", "heat map", "evaluate", "PSNR", "quality", "leak",
         "色差", "評価", "計測", "ヒートマップ", "塗り間違い", "色差测量", "评估", "热力图", "漏色",
+    "ColorizeSaveCels": (
+        "cel", "indexed png", "tga", "OpenToonz", "RETAS", "ink and paint", "export frames", "transparent png",
+        "セル", "仕上げ", "連番書き出し", "インデックスカラー", "赛璐珞", "导出序列帧", "索引颜色",
+    ),
+    "ColorizeSaveLayers": (
+        "psd", "ora", "photoshop", "clip studio", "krita", "gimp", "layered file", "export layers",
+        "レイヤー", "レイヤー保存", "書き出し", "クリスタ", "图层", "分层", "保存图层", "导出",
+    ),
+    "ColorizeMakeLayers": (
+        "layers", "layered image", "compositor", "レイヤー", "合成", "图层", "分层", "合成器",
     ),
 }  # fmt: skip

@@ -11,3 +11,5 @@ LineExtractor = io.Custom("COLORIZE_LINE_EXTRACTOR")
 Tagger = io.Custom("COLORIZE_TAGGER")
 Regions = io.Custom("COLORIZE_REGIONS")
 Palette = io.Custom("COLORIZE_PALETTE")
+#: ComfyUI's own, where it has it.
+Layers = getattr(io, "Layers", None) or io.Custom("LAYERS")
