@@ -63,8 +63,13 @@ NODES: list[type[io.ComfyNode]] = [
 NEWER: dict[type[io.ComfyNode], str] = {ColorizeMakeLayers: "Layers"}
 
 
+def offered_nodes() -> list[type[io.ComfyNode]]:
+    """Return the nodes that this version of ComfyUI has all types for."""
+    return [node for node in NODES if node not in NEWER or hasattr(io, NEWER[node])]
+
+
 class ColorizeExtension(ComfyExtension):
     """Hands ComfyUI the nodes of the pack."""
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
-        return [node for node in NODES if node not in NEWER or hasattr(io, NEWER[node])]
+        return offered_nodes()

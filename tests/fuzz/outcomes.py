@@ -142,6 +142,17 @@ def of_class(*names: str) -> Callable[[Any, bool], None]:
     return check
 
 
+def layers(value: Any, hands_on: bool) -> None:
+    """ComfyUI's own layers: cropped, and inside their canvas."""
+    width, height = value["canvas"]
+    assert value["version"] == 1 and width > 0 and height > 0 and len(value["layers"]) <= 50
+    for layer in value["layers"]:
+        picture(layer["image"], False)
+        mask(layer["mask"], False)
+        assert layer["x"] >= 0 and layer["x"] + layer["image"].shape[2] <= width
+        assert layer["y"] >= 0 and layer["y"] + layer["image"].shape[1] <= height
+
+
 CHECKS: dict[str, Callable[[Any, bool], None]] = {
     "IMAGE": picture,
     "MASK": mask,
@@ -164,6 +175,7 @@ CHECKS: dict[str, Callable[[Any, bool], None]] = {
     "COLORIZE_SEGMENTER": of_class("ImageNetwork"),
     "COLORIZE_LINE_EXTRACTOR": of_class("ImageNetwork"),
     "COLORIZE_TAGGER": of_class("ModelPatcher"),
+    "LAYERS": layers,
 }
 
 
@@ -209,6 +221,12 @@ def _merged(inputs: Mapping[str, Any]) -> tuple[int, ...]:
     return (1 if inputs.get("merge_batch") else _together(a, b), *_mask_shape(a)[1:])
 
 
+def _layered(inputs: Mapping[str, Any]) -> tuple[int, ...]:
+    parts = {name: inputs.get(name) for name in ("regions", "drawing", "image", "background", "mask")}
+    sizes = [part.size if name == "regions" else part.shape[1:3] for name, part in parts.items() if part is not None]
+    return (_together(*parts.values()), *sizes[0], 3)
+
+
 SIZES: dict[str, Callable[[Mapping[str, Any]], tuple[int, ...] | None]] = {
     "ColorizePrepareSketch": lambda i: (_together(i["image"], i.get("transparency")), *_fitted(i), 3),
     "ColorizeExtractLines": lambda i: (*i["image"].shape[:3], 3),
@@ -221,4 +239,5 @@ SIZES: dict[str, Callable[[Mapping[str, Any]], tuple[int, ...] | None]] = {
         *i["drawing"].shape[1:3],
         3,
     ),
+    "ColorizeSaveLayers": _layered,
 }

@@ -56,7 +56,9 @@ def test_every_node_of_the_pack_is_tried(pack):
 
 
 @pytest.mark.parametrize("node_id", NODES)
-def test_any_input(fuzzer, examples, node_id):
+def test_any_input(pack, fuzzer, examples, node_id):
+    if node_id not in {node.GET_SCHEMA().node_id for node in pack.module("nodes").offered_nodes()}:
+        pytest.skip("this version of ComfyUI has no types for it")
     fuzzer.fuzz(node_id, examples(SHARES.get(node_id, 1.0)))
     print(f"{node_id}: {fuzzer.right} runs, {fuzzer.refusals.total()} refusals:", *fuzzer.refusals, sep="\n")
     assert fuzzer.right, "not one example was right: the drawn inputs do not reach the node"

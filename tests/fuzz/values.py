@@ -118,6 +118,20 @@ class Areas:
     palette: Swatches | None = None
     trace: bool = False
     outside: bool = False
+class Flats:
+    """COLORIZE_REGIONS.
+
+    Attributes:
+        frames: how many. size: (height, width). count: regions in each.
+        swatches: of the palette; None for regions that nothing has painted yet.
+        trace: whether there are trace lines.
+    """
+
+    frames: int
+    size: tuple[int, int]
+    count: int
+    swatches: int | None = None
+    trace: bool = False
 
 
 # --- numbers, text and choices ---
@@ -312,6 +326,10 @@ def areas(draw: Callable, options: Mapping[str, Any], name: str, odd: bool) -> A
     shape = (draw(batches()), *draw(sizes()))
     flat = draw(st.none() | palettes({}, "palette", odd))
     return Areas(shape, draw(st.integers(0, 4)), flat, draw(st.booleans()), draw(st.booleans()))
+@st.composite
+def flats(draw: Callable, options: Mapping[str, Any], name: str, odd: bool) -> Flats:
+    swatches = draw(st.sampled_from([None, 0, 256, 300])) if odd else draw(st.integers(1, 9))
+    return Flats(draw(batches()), draw(sizes()), draw(st.integers(0, 6)), swatches, draw(st.integers(0, 3)) == 0)
 
 
 def strengths_by_block(options: Mapping[str, Any], name: str, odd: bool) -> st.SearchStrategy:
@@ -344,6 +362,7 @@ STRATEGIES: dict[str, Callable[..., st.SearchStrategy]] = {
     "COLORIZE_PALETTE": palettes,
     "COLORIZE_REGIONS": areas,
     "COLORIZE_BLOCK_STRENGTHS": strengths_by_block,
+    "COLORIZE_REGIONS": flats,
     "MODEL": things("MODEL", ("tiny", "patched", "anonymous"), ("other", "narrow", "linear")),
     "COLORIZER": things("COLORIZER", ("tiny",), ("other", "narrow")),
     "CONTROL_NET": things("CONTROL_NET", ("tiny",), ("other", "t2i adapter")),
@@ -428,6 +447,10 @@ def matched(draw: Callable, drawn: dict[str, Any]) -> dict[str, Any]:
             drawn[name] = replace(value, shape=(count, *lines.shape[1:3])) if 0 not in lines.shape else value
     if "line_color" in drawn and isinstance(drawn.get("color"), str) and draw(st.integers(0, 3)):
         drawn["color"] = draw(st.sampled_from(["#000000", "#A0522d", "fff", "#123"]))
+    regions, drawing = drawn.get("regions"), drawn.get("drawing")
+    with_lines = isinstance(regions, Flats) and isinstance(drawing, Numbers) and len(drawing.shape) == 4
+    if with_lines and 0 not in drawing.shape and draw(st.integers(0, 4)):
+        drawn["regions"] = replace(regions, size=drawing.shape[1:3])
     rising = sorted(name for name in drawn if name.startswith("threshold_"))
     if rising and draw(st.integers(0, 4)):
         numbers = [drawn.pop(name) for name in rising]

@@ -137,6 +137,24 @@ class Workshop:
             table.swatch[1:] = (torch.arange(len(table) - 1) % len(palette)).numpy()
             table.color[1:] = palette.colors.numpy()[table.swatch[1:]]
         return dataclasses.replace(found, paint=paint)
+    def make_flats(self, flats: Any) -> Any:
+        """Regions in upright stripes with ink between them, each in one of the palette's colours or in none."""
+        finish = {name: self.pack.module(f"colorize_core.finish.{name}") for name in ("regions", "palette")}
+        height, width = flats.size
+        stripes = (torch.arange(width) * (flats.count + 1) // width).to(torch.int32)
+        filled = stripes.expand(flats.frames, height, width).contiguous()
+        ink = torch.zeros(filled.shape, dtype=torch.bool)
+        ink[..., 1:] = filled[..., 1:] != filled[..., :-1]
+        tables = tuple(finish["regions"].table_of(frame.numpy()) for frame in filled)
+        palette = paint = None
+        if flats.swatches is not None:
+            colors = [(i * 37 % 256, i * 91 % 256, i * 13 % 256) for i in range(flats.swatches)]
+            roles = ("base", "shadow", "highlight", "line")
+            swatches = [finish["palette"].Swatch(f"色 {i}", color, roles[i % 4]) for i, color in enumerate(colors)]
+            palette = finish["palette"].Palette(tuple(swatches))
+            paint = ((filled * 7) % (flats.swatches + 1) - 1).to(torch.int16)
+        trace = ink.roll(1, -1) if flats.trace else None
+        return finish["regions"].Regions(filled, ink, tables, trace, palette, paint)
 
     def make_references(self, references: Any) -> Any:
         """A carrier, by the encode nodes."""

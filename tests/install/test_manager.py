@@ -146,7 +146,7 @@ def test_manager_installs_from_a_git_url(story):
 
 
 def test_every_node_is_there(story, pack):
-    ids = {node.define_schema().node_id for node in pack.module("nodes").NODES}
+    ids = {node.define_schema().node_id for node in pack.module("nodes").offered_nodes()}
     assert ids <= set(story.object_info)
     assert all(story.object_info[name]["python_module"] == f"custom_nodes.{PACK}" for name in ids)
 

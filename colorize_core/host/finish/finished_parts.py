@@ -1,7 +1,7 @@
 """What the nodes after the sampler are given for a shot, checked and brought to one size, frame by frame."""
 
 from collections.abc import Sized
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
@@ -44,8 +44,16 @@ class ShotParts:
         return ShotParts(self.image, self.regions, self.drawing, self.background, mask)
 
     def __len__(self) -> int:
-        parts = (self.image, self.regions, self.drawing, self.background, self.mask)
-        return max(len(part) for part in parts if part is not None)
+        return len(self._batches[self.longest])
+
+    @property
+    def longest(self) -> str:
+        """Name of the input that holds the most frames."""
+        return max(self._batches, key=lambda name: len(self._batches[name]))
+
+    @property
+    def _batches(self) -> dict[str, Sized]:
+        return {field.name: part for field in fields(self) if (part := getattr(self, field.name)) is not None}
 
     def frame(self, index: int) -> Parts:
         """Return the parts of one frame, on the CPU and in the size of the regions, the drawing or the picture."""

@@ -80,7 +80,7 @@ def test_comfyuis_own_layers_show_the_same(pack, host, painted):
 
     make = pack.module("nodes").ColorizeMakeLayers
     offered = "ColorizeMakeLayers" in host.nodes.NODE_CLASS_MAPPINGS
-    assert offered == hasattr(io, "Layers")
+    assert offered == hasattr(io, "Layers") == (make in pack.module("nodes").offered_nodes())
     regions = painted()
     generator = torch.Generator().manual_seed(3)
     picture = (flat_picture(regions) * (0.4 + 0.9 * torch.rand(1, 24, 40, 1, generator=generator))).clamp(0, 1)
