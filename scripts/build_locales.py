@@ -97,8 +97,17 @@ def pack_nodes() -> dict[str, dict[str, Any]]:
     }
 
 
+def kept(nodes: dict[str, Any]) -> dict[str, Any]:
+    """Return the English of nodes that the pack has and this ComfyUI is too old to offer, as it was written before."""
+    listed = (ROOT / "nodes" / "__init__.py").read_text(encoding="utf-8")
+    before = read("en", "nodeDefs.json")
+    return {name: entry for name, entry in before.items() if name not in nodes and f" {name},\n" in listed}
+
+
 def main() -> None:
     for file, contents in english(pack_nodes()).items():
+        if file == "nodeDefs.json":
+            contents |= kept(contents)
         path = LOCALES / "en" / file
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(contents, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")

@@ -73,6 +73,9 @@ LEAKED = scene(*DAY, INK) + figure(COLOURS[0], "#9a62b8", COLOURS[2], INK)
 LEAKED += f'<path d="M34 30C36 48 46 52 52 34Z" fill="{COLOURS[1]}"/>'
 HEAT = scene("#faf7ee", "#faf7ee", "#faf7ee", INK) + figure("#faf7ee", "#f0a55c", "#faf7ee", INK)
 HEAT += '<path d="M34 30C36 48 46 52 52 34Z" fill="#3a1258"/>'
+FLAT = figure(*COLOURS)
+SHADE = f'<g fill="#b9b3c6">{BODY}</g>'
+LAYERS = scene(*DAY), f'<g fill="{COLOURS[2]}">{BODY}</g>', f'<g fill="{COLOURS[0]}">{HEAD}</g>', SHADE, DRAWING
 
 SHOT = tuple(f"translate({x} 0) rotate({turn} 48 96)" for x, turn in ((-12, -5), (0, 0), (12, 5)))
 LEFT, RIGHT = "translate(-10 30) scale(.7)", "translate(40 30) scale(.7)"
@@ -139,6 +142,18 @@ def file(name: str) -> Piece:
     width = max(TILE, len(name) * 6)
     sheet = f'<path d="M{width / 2 - 22} 14h30l14 14v46h-44z" fill="white" stroke="{INK}" stroke-width="2"/>'
     return f'{sheet}<text x="{width / 2}" y="{TILE + 15}" text-anchor="middle" class="label">{name}</text>', width
+
+
+def sheets(*pictures: str, label: str) -> Piece:
+    """Layers, the lowest first, each drawn higher and further to the right."""
+    step = 44 / (len(pictures) - 1)
+    drawn = "".join(
+        f'<svg x="{step * i:g}" y="{44 - step * i:g}" width="52" height="52" viewBox="0 0 96 96">'
+        f'<rect width="96" height="96" fill="white"/>{picture}'
+        f'<rect width="96" height="96" fill="none" stroke="{INK}" stroke-width="2"/></svg>'
+        for i, picture in enumerate(pictures)
+    )
+    return tile(f'<rect width="96" height="96" fill="{PAPER}"/>{drawn}', label, "none")
 
 
 def mosaic(cells: int, label: str) -> Piece:
@@ -313,6 +328,35 @@ PICTURES: dict[str, list[Piece]] = {
     ],
     "save_carrier": [tokens(FACE, "carrier"), TO, file("….carrier.safetensors")],
     "load_carrier": [file("….carrier.safetensors"), TO, tokens(FACE, "carrier")],
+    "save_cels": [
+        tile(FLAT, "regions"),
+        PLUS,
+        tile(DRAWING, "drawing"),
+        TO,
+        file("shot_0001 … 0012.png"),
+        PLUS,
+        file("shot.gpl"),
+    ],
+    "save_layers": [
+        tile(RESULT, "image"),
+        PLUS,
+        tile(FLAT, "regions"),
+        PLUS,
+        tile(DRAWING, "drawing"),
+        TO,
+        sheets(*LAYERS, label="layers"),
+        TO,
+        file("picture_00001_.psd"),
+    ],
+    "make_layers": [
+        tile(RESULT, "image"),
+        PLUS,
+        tile(FLAT, "regions"),
+        PLUS,
+        tile(DRAWING, "drawing"),
+        TO,
+        sheets(*LAYERS, label="layers"),
+    ],
     "sample_sequence": [
         *(tile(scene("white", "white", "white", INK) + flat("white", INK, place)) for place in SHOT),
         TO,
