@@ -169,7 +169,7 @@ def _paper(grey: np.ndarray) -> tuple[float, float]:
     start = max(level - PEAK, 0)
     window = counts[start : level + PEAK + 1]
     level = start + int(window.argmax()) if 2 * window.max() > window.sum() else level
-    near = light[np.abs(light * 255 - level) <= PEAK]
+    near = light[np.abs(np.round(light * 255) - level) <= PEAK]
     peak = float(np.median(near))
     # Above its peak paper has nothing but noise; where white cuts that off, what lies just below is looked at.
     above = light[light >= peak] - peak if level < 253 else np.abs(light[light >= 1 - 10 / 255] - peak)

@@ -118,3 +118,9 @@ def test_the_paper_of_a_coloured_scan_becomes_white():
     ink, trace = trace_lines(picture)
     assert torch.equal(whitened(picture)[:, :4, :4], torch.ones(1, 4, 4, 3))
     assert ink.max() < 0.05 and trace.max() > 0.95 and drawn_ink(picture)[:, :4, :4].max() == 0
+
+
+def test_two_pixels_at_the_ends_of_the_papers_peak_are_paper():
+    """Both round into the peak's window, and neither lies in it by itself."""
+    amount = ink_amount(torch.tensor([[[199.6, 208.4]]]) / 255)
+    assert amount.isfinite().all() and amount.max() < 0.05
