@@ -72,8 +72,8 @@ def make_layers(parts: ShotParts, colors: str) -> dict[str, Any]:
     parts = parts.checked()
     if len(parts) > 1:
         raise ColorizeError(
-            f"`{parts.longest}` holds {len(parts)} frames; expected one, for ComfyUI's layers are those of one picture. "
-            "Choose a frame with Image From Batch, or use Save Layers, which makes a file a frame."
+            f"`{parts.longest}` holds {len(parts)} frames; expected one, for ComfyUI's layers are those of one "
+            "picture. Choose a frame with Image From Batch, or use Save Layers, which makes a file a frame."
         )
     (document,) = documents(parts, colors, linear=True)
     if len(document.layers) > MOST_LAYERS:
