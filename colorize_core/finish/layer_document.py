@@ -157,6 +157,9 @@ def _lay(canvas: np.ndarray, layer: Layer, top: int, clipped: bool = False) -> N
     at = rows + (first - top), columns + layer.left
     source = pixels[rows, columns].astype(np.float32) / 255
     color, alpha = source[:, :3], source[:, 3:] * layer.opacity
+    if layer.blend == "normal" and not clipped and alpha.min(initial=1) == 1:  # as all flat colours are
+        canvas[at] = source
+        return
     below = canvas[at]
     under = below[:, 3:]
     if layer.blend != "normal" or clipped:

@@ -47,6 +47,8 @@ def test_the_group_has_the_colours_and_carries_the_shading(psd):
 def test_the_merged_picture_is_what_the_layers_show(psd, shaded_document):
     merged = Image.open(io.BytesIO(written(shaded_document)))
     assert merged.mode == "RGB" and psd.channels == 3
+    boxes = [(layer.left, layer.top) for layer in shaded_document.layers]
+    assert [box[:2] for _, mode, box, _ in merged.layers if mode == "RGBA" and box[2] > box[0]] == boxes
     assert np.array_equal(np.asarray(merged), shaded_document.flattened)
     composite = np.asarray(psd.composite(color=1.0, force=True).convert("RGB")).astype(int)
     assert np.abs(composite - shaded_document.flattened).max() <= 1
