@@ -167,6 +167,10 @@ PICTURES = {
 }
 #: How much is done to its end.
 PARTS = dict.fromkeys(("drawings", "masks", "bleaching", "preview", "lines over colours", "measuring"), 1 / FRAMES)
+    "layers": frame_by_frame("ColorizeSaveLayers", format="ora"),
+}
+#: How much is done to its end.
+PARTS = dict.fromkeys(("drawings", "masks", "bleaching", "preview", "layers"), 1 / FRAMES)
 PARTS |= dict.fromkeys(("a large drawing", "a large mask that grows", "a large mask that is feathered"), 1 / 4)
 
 
