@@ -34,7 +34,18 @@ def import_comfyui(*arguments: str) -> Path:
         importlib.import_module("comfy.cli_args")
     finally:
         sys.argv = argv
+    _name_pack()
+    return comfyui
+
+
+def import_core(name: str) -> ModuleType:
+    """Return a module of the pack's mathematics, such as `finish.color`; these need no ComfyUI."""
+    _name_pack()
+    return importlib.import_module(f"{PACK}.colorize_core.{name}")
+
+
+def _name_pack() -> None:
+    """Let the checkout be imported from under the pack's name, without running its `__init__.py`."""
     bare = ModuleType(PACK)
     bare.__path__ = [str(ROOT)]
     sys.modules.setdefault(PACK, bare)
-    return comfyui

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 
-_TO_XYZ = np.array(
-    [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
-)
-_WHITE = np.array([0.95047, 1.0, 1.08883])
+from comfy_path import import_core
+
+color = import_core("finish.color")
 
 
 def to_lab(picture: np.ndarray) -> np.ndarray:
-    """Convert sRGB in [0, 1], […, 3], to CIELAB (D65). Source: IEC 61966-2-1; CIE 15."""
-    linear = np.where(picture <= 0.04045, picture / 12.92, ((picture + 0.055) / 1.055) ** 2.4)
-    xyz = linear @ _TO_XYZ.T / _WHITE
-    f = np.where(xyz > (6 / 29) ** 3, np.cbrt(xyz), xyz / (3 * (6 / 29) ** 2) + 4 / 29)
-    return np.stack([116 * f[..., 1] - 16, 500 * (f[..., 0] - f[..., 1]), 200 * (f[..., 1] - f[..., 2])], axis=-1)
+    """Convert sRGB in [0, 1], […, 3], to CIELAB (D65)."""
+    lab: np.ndarray = color.to_lab(torch.from_numpy(np.asarray(picture, dtype=np.float64))).numpy()
+    return lab
 
 
 def difference(lab: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Return ΔE (CIE76) along the last axis."""
-    return np.linalg.norm(lab - other, axis=-1)
+    different: np.ndarray = color.difference_76(torch.from_numpy(lab), torch.from_numpy(other)).numpy()
+    return different
 
 
 def region_error(lab: np.ndarray, right: np.ndarray, region: np.ndarray) -> float:
