@@ -28,6 +28,8 @@ extract = import_core("finish.extract_palette")
 LEAST_SHARE = 0.003
 #: ΔE (CIE76) up to which it counts as found.
 FOUND = 2.3
+#: ΔE below which two are one colour: the node's own `merge`.
+ONE_COLOUR = 4.0
 KINDS = ("png", "jpeg", "painted")
 
 
@@ -58,8 +60,12 @@ def right_colours(ids: np.ndarray, colours: np.ndarray, left_out: tuple[int, ...
     area[list(left_out)] = 0
     found, place = np.unique(colours, axis=0, return_inverse=True)
     shares = np.bincount(place.ravel(), weights=area / ids.size, minlength=len(found))
-    kept: np.ndarray = found[shares > LEAST_SHARE]
-    return kept
+    kept: list[np.ndarray] = []
+    for place in np.argsort(-shares, kind="stable")[: int((shares > LEAST_SHARE).sum())]:
+        lab = to_lab(found[place] / 255)
+        if all(difference(lab, to_lab(other / 255)) >= ONE_COLOUR for other in kept):
+            kept.append(found[place])
+    return np.array(kept)
 
 
 def scene_reference(seed: int, size: int, style: Style) -> Reference:
