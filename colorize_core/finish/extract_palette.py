@@ -22,6 +22,8 @@ MOST_PIXELS, MOST_OF_BATCH = 2_400_000, 16_000_000
 EXACT_SHARE = 0.25
 #: How many times `unrest` two colours have to lie apart to be two.
 APART = 2.2
+#: `unrest` above which a picture is painted.
+PAINTED = 0.3
 
 
 @dataclass(frozen=True)
@@ -62,12 +64,13 @@ def extract_palette(
     if not area:
         return Extracted(Palette(), ())
     least = max(1.0, smallest_share * area)
-    apart = min(max(merge, APART * float(np.median([sheet.unrest for sheet in sheets]))), 3 * max(merge, 1.0))
+    unrest = float(np.median([sheet.unrest for sheet in sheets]))
+    apart = min(max(merge, APART * unrest), 3 * max(merge, 1.0))
     centers = _exact_centers(sheets, apart, least)
     centers = _even_centers(sheets, centers, apart, least)
     centers = _small_centers(sheets, centers, apart, least)
     seen = looked_at(sheets, centers)
-    kept = (seen.areas >= least) & ~of_lines_and_edges(seen, centers)
+    kept = (seen.areas >= least) & ~of_lines_and_edges(seen, centers, unrest > PAINTED)
     order = np.argsort(-np.where(kept, seen.areas, -1), kind="stable")[: min(most, int(kept.sum()))]
     return _as_palette(seen, centers, order, area)
 
@@ -159,7 +162,7 @@ def _left_over(sheet: SheetPixels, known: np.ndarray, apart: float) -> np.ndarra
         off = np.linalg.norm(own - sides[0] - np.clip(part, 0, 1)[:, None] * way, axis=1)
         mixed |= (length > 100) & (part > 0.08) & (part < 0.92) & (off < np.maximum(4, 0.12 * np.sqrt(length)))
     left[y[mixed], x[mixed]] = False
-    return left
+    return left | (far[sheet.place] & sheet.kept & sheet.calm)
 
 
 def _with_peaks(

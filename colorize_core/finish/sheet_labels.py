@@ -20,6 +20,8 @@ PAPER = (100.0, 0.0, 0.0)
 DARK = 52.0
 #: Share of its border that a shadow has in common with its base: among all colours, and among those that are no line.
 LINE_SHADE, SHADOW_BORDER = 0.3, 0.4
+#: Share of its border that the two most frequent neighbours of a line have at most.
+MOST_OF_TWO = 0.55
 #: ΔE up to which something thin and dark is the same ink as the longest lines.
 LIKE_INK = 15.0
 
@@ -52,7 +54,7 @@ def looked_at(sheets: list[SheetPixels], centers: np.ndarray) -> Seen:
         nearest, distance = vq(sheet.lab, known) if count else (np.zeros(len(sheet.codes), int), None)
         labels = np.where(sheet.kept, nearest[sheet.place], count).astype(np.int16)
         areas += np.bincount(labels.ravel(), minlength=count + 1)
-        even += np.bincount(labels[sheet.even], minlength=count + 1)
+        even += np.bincount(labels[sheet.calm], minlength=count + 1)
         if count:
             exact += np.bincount(labels[(distance < 0.01)[sheet.place]], minlength=count + 1)
         size = 2 * max(1, round(THIN * sheet.side / 2)) + 1
@@ -66,40 +68,55 @@ def looked_at(sheets: list[SheetPixels], centers: np.ndarray) -> Seen:
     return Seen(areas[:count], thick[:count], exact[:count], even[:count], touching + touching.T)
 
 
-def of_lines_and_edges(seen: Seen, centers: np.ndarray) -> np.ndarray:
+def of_lines_and_edges(seen: Seen, centers: np.ndarray, painted: bool) -> np.ndarray:
     """Return which colours are those of thin dark lines, or of the pixels along an edge: [S] bool.
 
-    What is thin but is a shadow by `shadow_shares`, such as the shaded rim of an arm, stays.
+    What is thin but is a shadow by `may_shade`, such as the shaded rim of an arm, stays.
     """
     lab = lab_of(centers)
-    thick, even = (counts / np.maximum(seen.areas, 1) for counts in (seen.thick, seen.even))
-    beside = seen.touching[:-1] / np.maximum(seen.touching[:-1].sum(axis=1, keepdims=True), 1)
-    shaded = shadow_shares(seen, lab).max(axis=1, initial=0) > LINE_SHADE
     colors = np.concatenate([lab, [PAPER]])
-    return _lines(seen, colors, thick, beside, shaded) | _edges(seen, colors, thick, even, beside, shaded)
+    thick, even = (counts / np.maximum(seen.areas, 1) for counts in (seen.thick, seen.even))
+    return _lines(seen, colors, thick, painted) | _edges(seen, colors, thick, even)
 
 
-def _lines(seen: Seen, colors: np.ndarray, thick: np.ndarray, beside: np.ndarray, shaded: np.ndarray) -> np.ndarray:
-    """Return the colours of lines: thin, dark, and between many others; of several inks the one that has most of them.
+def _lines(seen: Seen, colors: np.ndarray, thick: np.ndarray, painted: bool) -> np.ndarray:
+    """Return the colours of lines: thin, dark, alike, and between many others.
+
+    Of several it is the ink that covers most; but painted lines come in many mixtures.
 
     Args:
-        colors: [S + 1, 3] CIELAB, the last one paper. beside: [S, S + 1], share of the border.
+        colors: [S + 1, 3] CIELAB, the last one paper. thick: [S], share of its pixels that are.
     """
-    lightness = colors[:-1, 0]
-    many = ((beside >= 0.06).sum(axis=1) >= 3) | (beside[:, -1] >= 0.2)
-    web = ((beside >= 0.06).sum(axis=1) >= 4) & (beside.max(axis=1) < 0.35)
-    darker = lightness < beside @ colors[:, 0] - 8
-    lines = (thick < THIN_SHARE) & (lightness < DARK) & ~shaded & ((darker & many) | web)
-    if lines.any():
-        ink = int(np.argmax(np.where(lines, seen.areas, -1)))
-        lines &= np.linalg.norm(colors[:-1] - colors[ink], axis=1) < LIKE_INK
-    return lines
+    count = len(colors) - 1
+    possible = (thick < THIN_SHARE) & (colors[:-1, 0] < DARK)
+    may, most = may_shade(seen, colors[:-1]), 0.0
+    single = shadow_shares(seen, colors[:-1]).max(axis=1, initial=0) > LINE_SHADE
+    ink, soft = np.zeros(count, dtype=bool), np.zeros(count, dtype=bool)
+    for index in np.nonzero(possible)[0]:
+        alike = possible & (np.linalg.norm(colors[:-1] - colors[index], axis=1) < LIKE_INK)
+        area = seen.areas[alike].sum()
+        beside = seen.touching[:-1][alike].sum(axis=0)
+        beside[:-1][alike] = 0
+        beside /= max(beside.sum(), 1)
+        places = (beside >= 0.06).sum()
+        darker = np.average(colors[:-1, 0][alike], weights=seen.areas[alike] + 1) < beside @ colors[:, 0] - 8
+        spread = np.sort(beside)[-2:].sum() < MOST_OF_TWO
+        many, web = (places >= 3 and spread) or beside[-1] >= 0.2, places >= 4 and spread
+        own = not painted and np.average(single[alike], weights=seen.areas[alike] + 1) > 0.5
+        shaded = own or beside[:-1][may[index] & ~alike].max(initial=0) > LINE_SHADE
+        if shaded or not ((darker and many) or web):
+            continue
+        if painted:
+            soft |= alike
+        elif area > most:
+            ink, most = alike, area
+    return ink | soft
 
 
-def _edges(
-    seen: Seen, colors: np.ndarray, thick: np.ndarray, even: np.ndarray, beside: np.ndarray, shaded: np.ndarray
-) -> np.ndarray:
+def _edges(seen: Seen, colors: np.ndarray, thick: np.ndarray, even: np.ndarray) -> np.ndarray:
     """Return the colours of edges: hardly anywhere even, a rim of a larger part's colour, or a mixture of neighbours."""
+    beside = seen.touching[:-1] / np.maximum(seen.touching[:-1].sum(axis=1, keepdims=True), 1)
+    shaded = shadow_shares(seen, colors[:-1]).max(axis=1, initial=0) > LINE_SHADE
     edges = (thick < 0.1) & (even < 0.05)
     for index in np.nonzero((thick < THIN_SHARE) & (seen.exact < EXACT_SHARE * seen.areas))[0]:
         neighbours = [other for other in np.argsort(-beside[index], kind="stable")[:6] if beside[index, other] >= 0.08]
@@ -107,7 +124,7 @@ def _edges(
             larger = other < len(edges) and seen.areas[other] > 3 * seen.areas[index]
             near = np.linalg.norm(colors[index] - colors[other]) < (12 if even[index] < 0.2 else 7)
             edges[index] |= larger and near and beside[index, other] > 0.3
-            if even[index] < 0.12 and not shaded[index]:
+            if even[index] < 0.2 and not shaded[index]:
                 edges[index] |= any(_between(colors[index], colors[other], colors[each]) for each in neighbours)
     return edges
 
@@ -119,19 +136,21 @@ def _between(color: np.ndarray, one: np.ndarray, other: np.ndarray) -> bool:
     return 0.08 < part < 0.92 and bool(np.linalg.norm(color - one - part * way) < 8)
 
 
-def shadow_shares(seen: Seen, lab: np.ndarray) -> np.ndarray:
-    """Return which share of its border each colour has in common with what it may be a shadow of: [shadow, base].
-
-    A shadow is darker than its base, of about its hue, and smaller; 0 for what cannot be one.
-    """
+def may_shade(seen: Seen, lab: np.ndarray) -> np.ndarray:
+    """Return which colour may be a shadow of which, darker, of about its hue and smaller: [shadow, base] bool."""
     chroma, hue = np.hypot(lab[:, 1], lab[:, 2]), np.degrees(np.arctan2(lab[:, 2], lab[:, 1]))
     turn = np.abs((hue[None] - hue[:, None] + 180) % 360 - 180)
     darker = lab[None, :, 0] - lab[:, None, 0]
     lesser, greater = np.minimum(chroma[:, None], chroma[None]), np.maximum(chroma[:, None], chroma[None])
     alike = np.where(lesser < 10, (greater < 30) & (darker < 35), turn <= 40)
-    may = alike & (darker >= 4) & (darker <= 45) & (seen.areas[:, None] < seen.areas[None])
+    may: np.ndarray = alike & (darker >= 4) & (darker <= 45) & (seen.areas[:, None] < seen.areas[None])
+    return may
+
+
+def shadow_shares(seen: Seen, lab: np.ndarray) -> np.ndarray:
+    """Return which share of its border each colour has in common with what it may be a shadow of: [shadow, base]."""
     shared = seen.touching[:-1, :-1]
-    return np.where(may, shared / np.maximum(shared.sum(axis=1, keepdims=True), 1), 0.0)
+    return np.where(may_shade(seen, lab), shared / np.maximum(shared.sum(axis=1, keepdims=True), 1), 0.0)
 
 
 def shadows_of(seen: Seen, lab: np.ndarray, indices: np.ndarray) -> dict[int, int]:

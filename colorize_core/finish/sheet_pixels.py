@@ -6,12 +6,14 @@ from functools import cached_property
 import numpy as np
 import torch
 from PIL import Image, ImageFilter
-from scipy.ndimage import label, uniform_filter
+from scipy.ndimage import label, maximum_filter, uniform_filter
 
 from .color import to_lab
 
 #: Difference of 8-bit levels over a 256th of the picture's side up to which a pixel lies in no edge.
 EVEN = 6
+#: Share of the change close by up to which a pixel is in the middle of something.
+CALM = 0.4
 #: Paper is at least this light and at most this colourful (CIELAB), and takes this share of the picture's border.
 PAPER_LIGHTNESS, PAPER_CHROMA, PAPER_BORDER = 93.0, 8.0, 0.25
 #: ΔE up to which a pixel is of the paper's colour.
@@ -107,6 +109,12 @@ class SheetPixels:
     def even(self) -> np.ndarray:
         """[H, W] bool: the picture hardly changes here; also where `exact`."""
         return (self.change <= EVEN) | self.exact
+
+    @cached_property
+    def calm(self) -> np.ndarray:
+        """[H, W] bool: `even`, or it changes much less than close by, as the middle of a narrow part does."""
+        around = maximum_filter(self.change, 2 * max(2, round(self.side / 100)) + 1)
+        return self.even | ((self.change <= 3 * EVEN) & (self.change <= CALM * around))
 
     @cached_property
     def paper(self) -> np.ndarray:
