@@ -1,7 +1,7 @@
 """How well what comes after the sampler does on pictures whose right answer is known: python demo/finish_scores.py
 
-Palettes: pictures of two kinds, as clean PNG, as JPEG, and painted softly. Right are the colours of the parts that cover
-more than 0.3 % of the picture, lines and white paper left out.
+Palettes: pictures of two kinds, as clean PNG, as JPEG, and painted softly. Right are the colours of the parts that
+cover more than 0.3 % of the picture, lines and white paper left out.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def scene_reference(seed: int, size: int, style: Style) -> Reference:
 
 
 def cards_reference(seed: int, size: int, style: Style) -> Reference:
-    """Overlapping shapes on white paper: some outlined, some not; white and black ones among them; shadows shift in hue.
+    """Overlapping shapes on white paper, some outlined, a white and a black one among them; shadows shift in hue.
 
     Nothing of it comes from the scenes: another kind of picture, so that what is tuned to one kind shows.
     """
@@ -120,8 +120,8 @@ def cards_reference(seed: int, size: int, style: Style) -> Reference:
 def as_kind(picture: np.ndarray, kind: str, seed: int) -> np.ndarray:
     """Return a picture as it would come: `png` unchanged, `jpeg` of quality 85, `painted` with soft edges and texture.
 
-    Painted: blurred by a 256th of its side, with slow noise of 3 levels of 255 in brightness and 1 in colour, and a grain
-    of 1.5.
+    Painted: blurred by a 256th of its side, with slow noise of 3 levels of 255 in brightness and 1 in colour, and a
+    grain of 1.5.
     """
     if kind == "png":
         return picture

@@ -11,6 +11,7 @@ from .finish.ink_over import ColorizeInkOver
 from .finish.measure import ColorizeMeasure
 from .finish.cels import ColorizeSaveCels
 from .finish.layers import ColorizeMakeLayers, ColorizeSaveLayers
+from .finish.palettes import ColorizeExtractPalette, ColorizeLoadPalette, ColorizePalette, ColorizeSavePalette
 from .prepare.examples import ColorizeExamplePicture
 from .prepare.lines import ColorizeExtractLines, ColorizeLineExtractorLoader
 from .prepare.masks import ColorizeBleach, ColorizeMergeMasks
@@ -58,6 +59,10 @@ NODES: list[type[io.ComfyNode]] = [
     ColorizeSaveCels,
     ColorizeSaveLayers,
     ColorizeMakeLayers,
+    ColorizeExtractPalette,
+    ColorizePalette,
+    ColorizeLoadPalette,
+    ColorizeSavePalette,
 ]
 #: Nodes that need a type of `io` which only newer versions of ComfyUI have.
 NEWER: dict[type[io.ComfyNode], str] = {ColorizeMakeLayers: "Layers"}

@@ -117,5 +117,18 @@ SEARCH_WORDS = {
     ),
     "ColorizeMakeLayers": (
         "layers", "layered image", "compositor", "レイヤー", "合成", "图层", "分层", "合成器",
+    "ColorizeExtractPalette": (
+        "color palette", "pick colors", "eyedropper", "swatches", "color picker", "dominant colors", "color chart",
+        "パレット", "色抽出", "スポイト", "色見本", "色指定", "调色板", "提取颜色", "取色", "吸管", "色卡",
+    ),
+    "ColorizePalette": (
+        "color palette", "swatches", "color list", "hex", "color chart", "パレット", "色見本", "色指定", "调色板",
+        "色卡", "色板",
+    ),
+    "ColorizeLoadPalette": (
+        "gpl", "GIMP palette", "Krita palette", "color palette", "パレット", "色見本", "调色板", "加载色卡",
+    ),
+    "ColorizeSavePalette": (
+        "gpl", "GIMP palette", "Krita palette", "export palette", "パレット", "書き出し", "调色板", "导出色卡",
     ),
 }  # fmt: skip

@@ -69,6 +69,8 @@ def extract_palette(
     centers = _exact_centers(sheets, apart, least)
     centers = _even_centers(sheets, centers, apart, least)
     centers = _small_centers(sheets, centers, apart, least)
+    if not len(centers):
+        return Extracted(Palette(), ())
     seen = looked_at(sheets, centers)
     kept = (seen.areas >= least) & ~of_lines_and_edges(seen, centers, unrest > PAINTED)
     order = np.argsort(-np.where(kept, seen.areas, -1), kind="stable")[: min(most, int(kept.sum()))]
@@ -102,9 +104,7 @@ def _tallied(sheets: list[SheetPixels], chosen: Callable[[SheetPixels], np.ndarr
         The colours [U, 3] in CIELAB with their codes as [U], and pixels of each [U].
     """
     codes = np.concatenate([sheet.codes for sheet in sheets])
-    counts = np.concatenate(
-        [np.bincount(sheet.place[chosen(sheet)], minlength=len(sheet.codes)) for sheet in sheets]
-    )
+    counts = np.concatenate([np.bincount(sheet.place[chosen(sheet)], minlength=len(sheet.codes)) for sheet in sheets])
     codes, place = np.unique(codes, return_inverse=True)
     counts = np.bincount(place.ravel(), weights=counts, minlength=len(codes))
     return codes[counts > 0], counts[counts > 0]
@@ -152,10 +152,10 @@ def _left_over(sheet: SheetPixels, known: np.ndarray, apart: float) -> np.ndarra
     own = sheet.lab[sheet.place[y, x]]
     mixed = np.zeros(len(y), dtype=bool)
     for down, across in ((0, 1), (1, 0), (1, 1), (1, -1)):
-        sides = [
-            sheet.lab[sheet.place[np.clip(y + sign * reach * down, 0, height - 1), np.clip(x + sign * reach * across, 0, width - 1)]]
-            for sign in (-1, 1)
-        ]
+        sides = []
+        for sign in (-reach, reach):
+            there = np.clip(y + sign * down, 0, height - 1), np.clip(x + sign * across, 0, width - 1)
+            sides.append(sheet.lab[sheet.place[there]])
         way = sides[1] - sides[0]
         length = np.maximum((way**2).sum(axis=1), 1e-6)
         part = ((own - sides[0]) * way).sum(axis=1) / length
@@ -165,9 +165,7 @@ def _left_over(sheet: SheetPixels, known: np.ndarray, apart: float) -> np.ndarra
     return left | (far[sheet.place] & sheet.kept & sheet.calm)
 
 
-def _with_peaks(
-    centers: np.ndarray, codes: np.ndarray, counts: np.ndarray, apart: float, least: float
-) -> np.ndarray:
+def _with_peaks(centers: np.ndarray, codes: np.ndarray, counts: np.ndarray, apart: float, least: float) -> np.ndarray:
     """Add to centres [S, 3] uint8 where colours crowd, from the densest down, moved to the middle of their crowd.
 
     Args:
@@ -180,7 +178,7 @@ def _with_peaks(
     place = place.ravel()
     weight = np.bincount(place, weights=counts, minlength=len(grid))
     mean = np.stack([np.bincount(place, weights=counts * lab[:, i], minlength=len(grid)) for i in range(3)], axis=1)
-    mean /= weight[:, None]
+    mean = mean / weight[:, None]
     known = [lab_of(center) for center in centers]
     free = np.ones(len(grid), dtype=bool)
     for center in known:
@@ -199,7 +197,9 @@ def _with_peaks(
             if not crowd.any():
                 break
             center = np.average(mean[crowd], axis=0, weights=weight[crowd])
-        if weight[crowd].sum() >= least and (not known or np.linalg.norm(np.array(known) - center, axis=1).min() >= apart):
+        if weight[crowd].sum() >= least and (
+            not known or np.linalg.norm(np.array(known) - center, axis=1).min() >= apart
+        ):
             known.append(center)
             added.append(center)
             free &= ~crowd

@@ -45,18 +45,17 @@ class Seen:
 
 
 def looked_at(sheets: list[SheetPixels], centers: np.ndarray) -> Seen:
-    """Give every pixel to the nearest of the colours [S, 3] uint8."""
+    """Give every pixel to the nearest of the colours [S, 3] uint8, of which there is at least one."""
     count = len(centers)
     areas, thick, exact, even = (np.zeros(count + 1) for _ in range(4))
     touching = np.zeros((count + 1, count + 1))
     known = lab_of(centers)
     for sheet in sheets:
-        nearest, distance = vq(sheet.lab, known) if count else (np.zeros(len(sheet.codes), int), None)
+        nearest, distance = vq(sheet.lab, known)
         labels = np.where(sheet.kept, nearest[sheet.place], count).astype(np.int16)
         areas += np.bincount(labels.ravel(), minlength=count + 1)
         even += np.bincount(labels[sheet.calm], minlength=count + 1)
-        if count:
-            exact += np.bincount(labels[(distance < 0.01)[sheet.place]], minlength=count + 1)
+        exact += np.bincount(labels[(distance < 0.01)[sheet.place]], minlength=count + 1)
         size = 2 * max(1, round(THIN * sheet.side / 2)) + 1
         alone = minimum_filter(labels, size) == maximum_filter(labels, size)
         thick += np.bincount(labels[alone], minlength=count + 1)
@@ -76,7 +75,7 @@ def of_lines_and_edges(seen: Seen, centers: np.ndarray, painted: bool) -> np.nda
     lab = lab_of(centers)
     colors = np.concatenate([lab, [PAPER]])
     thick, even = (counts / np.maximum(seen.areas, 1) for counts in (seen.thick, seen.even))
-    return _lines(seen, colors, thick, painted) | _edges(seen, colors, thick, even)
+    return _lines(seen, colors, thick, painted) | _edges(seen, colors, thick, even, painted)
 
 
 def _lines(seen: Seen, colors: np.ndarray, thick: np.ndarray, painted: bool) -> np.ndarray:
@@ -113,8 +112,8 @@ def _lines(seen: Seen, colors: np.ndarray, thick: np.ndarray, painted: bool) -> 
     return ink | soft
 
 
-def _edges(seen: Seen, colors: np.ndarray, thick: np.ndarray, even: np.ndarray) -> np.ndarray:
-    """Return the colours of edges: hardly anywhere even, a rim of a larger part's colour, or a mixture of neighbours."""
+def _edges(seen: Seen, colors: np.ndarray, thick: np.ndarray, even: np.ndarray, painted: bool) -> np.ndarray:
+    """Return the colours of edges: hardly anywhere even, a rim of a larger part, or a mixture of neighbours."""
     beside = seen.touching[:-1] / np.maximum(seen.touching[:-1].sum(axis=1, keepdims=True), 1)
     shaded = shadow_shares(seen, colors[:-1]).max(axis=1, initial=0) > LINE_SHADE
     edges = (thick < 0.1) & (even < 0.05)
@@ -124,7 +123,7 @@ def _edges(seen: Seen, colors: np.ndarray, thick: np.ndarray, even: np.ndarray) 
             larger = other < len(edges) and seen.areas[other] > 3 * seen.areas[index]
             near = np.linalg.norm(colors[index] - colors[other]) < (12 if even[index] < 0.2 else 7)
             edges[index] |= larger and near and beside[index, other] > 0.3
-            if even[index] < 0.2 and not shaded[index]:
+            if even[index] < 0.2 and (painted or not shaded[index]):
                 edges[index] |= any(_between(colors[index], colors[other], colors[each]) for each in neighbours)
     return edges
 

@@ -151,6 +151,12 @@ def layers(value: Any, hands_on: bool) -> None:
         mask(layer["mask"], False)
         assert layer["x"] >= 0 and layer["x"] + layer["image"].shape[2] <= width
         assert layer["y"] >= 0 and layer["y"] + layer["image"].shape[1] <= height
+def palette(value: Any, hands_on: bool) -> None:
+    names = [swatch.name for swatch in value.swatches]
+    assert len(set(names)) == len(names) and all(name.strip() for name in names)
+    for swatch in value.swatches:
+        assert all(isinstance(level, int) and 0 <= level <= 255 for level in swatch.color)
+        assert (swatch.role == "base") == (swatch.base == "") and (not swatch.base or swatch.base in names)
 
 
 CHECKS: dict[str, Callable[[Any, bool], None]] = {
@@ -176,6 +182,7 @@ CHECKS: dict[str, Callable[[Any, bool], None]] = {
     "COLORIZE_LINE_EXTRACTOR": of_class("ImageNetwork"),
     "COLORIZE_TAGGER": of_class("ModelPatcher"),
     "LAYERS": layers,
+    "COLORIZE_PALETTE": palette,
 }
 
 

@@ -66,6 +66,15 @@ class References:
 
 
 @dataclass(frozen=True)
+class Colors:
+    """A palette: colours in 8-bit sRGB, which of them the last one is the shadow of, and how their names begin."""
+
+    colors: tuple[tuple[int, int, int], ...] = ()
+    shaded: int | None = None
+    name: str = "color"
+
+
+@dataclass(frozen=True)
 class Letterbox:
     """The box of a drawing on a canvas, (height, width) each."""
 
@@ -337,6 +346,22 @@ def strengths_by_block(options: Mapping[str, Any], name: str, odd: bool) -> st.S
     return st.dictionaries(blocks, st.floats(0, 4), max_size=19)
 
 
+@st.composite
+def palettes(draw: Callable, options: Mapping[str, Any], name: str, odd: bool) -> Colors:
+    """Some colours, often with a shadow; odd are very many, none, and one colour under several names."""
+    levels = st.tuples(*[st.integers(0, 255)] * 3)
+    if odd:
+        return draw(
+            st.sampled_from(
+                [Colors(), Colors(((7, 7, 7),) * 3), Colors(tuple((i % 256, i // 2, 9) for i in range(300)))]
+            )
+        )
+    colors = draw(st.lists(levels, min_size=1, max_size=6))
+    return Colors(
+        tuple(colors), draw(st.sampled_from([None, 0])), draw(st.sampled_from(["color", "髪", "袖 1", "a/b"]))
+    )
+
+
 def things(socket: str, ordinary: tuple[str, ...], odd_ones: tuple[str, ...]) -> Callable[..., st.SearchStrategy]:
     """A choice among objects of `Workshop`."""
 
@@ -371,6 +396,7 @@ STRATEGIES: dict[str, Callable[..., st.SearchStrategy]] = {
     "COLORIZE_SEGMENTER": things("COLORIZE_SEGMENTER", ("isnet",), ()),
     "COLORIZE_LINE_EXTRACTOR": things("COLORIZE_LINE_EXTRACTOR", ("sketch keras",), ()),
     "COLORIZE_TAGGER": things("COLORIZE_TAGGER", ("tagger",), ()),
+    "COLORIZE_PALETTE": palettes,
 }
 
 

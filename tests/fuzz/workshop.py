@@ -155,6 +155,14 @@ class Workshop:
             paint = ((filled * 7) % (flats.swatches + 1) - 1).to(torch.int16)
         trace = ink.roll(1, -1) if flats.trace else None
         return finish["regions"].Regions(filled, ink, tables, trace, palette, paint)
+    def make_colors(self, colors: Any) -> Any:
+        """A palette; names are numbered, a shadow stands last."""
+        module = self.pack.module("colorize_core.finish.palette")
+        swatches = [module.Swatch(f"{colors.name} {i}", color) for i, color in enumerate(colors.colors)]
+        if colors.shaded is not None:
+            base = swatches[colors.shaded].name
+            swatches.append(module.Swatch(f"{base} shadow", (1, 2, 3), "shadow", base))
+        return module.Palette(tuple(swatches))
 
     def make_references(self, references: Any) -> Any:
         """A carrier, by the encode nodes."""
@@ -262,6 +270,10 @@ class Workshop:
                 picture = Image.new("RGBA", size, (number * 10, 200, 30, 128))
                 picture.save(shots / shot / f"ink_{number:04}.png")
         (shots / "broken" / "ink_0002.png").write_bytes(b"\x89PNG")
+        palettes = self.folder / "input" / "palettes"
+        palettes.mkdir(parents=True, exist_ok=True)
+        (palettes / "good.gpl").write_text("GIMP Palette\nName: x\n#\n255 0 10 red\n1 2 3\n")
+        (palettes / "broken.gpl").write_text("GIMP Palette\n300 0 10 red\n")
         saved = self.folder / "input" / "carriers"
         saved.mkdir(parents=True, exist_ok=True)
         for name, carrier in carriers.items():
@@ -270,7 +282,7 @@ class Workshop:
         try:
             yield
         finally:
-            for place in (shots, saved, self.folder / "output"):
+            for place in (shots, palettes, saved, self.folder / "output"):
                 shutil.rmtree(place, ignore_errors=True)
             (self.folder / "output").mkdir()
             for path in models.rglob("fuzz *"):
