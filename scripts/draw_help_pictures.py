@@ -182,6 +182,20 @@ def sliders(label: str, heights: tuple[int, ...] = (30, 58, 42, 70)) -> Piece:
     return tile(f'<rect width="96" height="96" fill="white"/>{bars}', label)
 
 
+def swatches(label: str, colours: tuple[str, ...] = (*COLOURS, *DAY)) -> Piece:
+    """A palette: fields of colour, the upper ones with a shadow."""
+    fields = "".join(
+        f'<rect x="{8 + 42 * (i % 2)}" y="{8 + 28 * (i // 2)}" width="38" height="24" rx="3" fill="{colour}"/>'
+        for i, colour in enumerate(colours)
+    )
+    shades = "".join(
+        f'<rect x="{28 + 42 * (i % 2)}" y="{8 + 28 * (i // 2)}" width="18" height="24" rx="3" '
+        f'fill="black" opacity=".3"/>'
+        for i in range(3)
+    )
+    return tile(f'<rect width="96" height="96" fill="#23232b"/>{fields}{shades}', label)
+
+
 LEVELS = {"encoder": RED, "color": ORANGE, "semantic": BLUE, "outside the levels": "#c9c6c0"}
 
 
@@ -402,6 +416,14 @@ PICTURES: dict[str, list[Piece]] = {
         PLUS,
         chips("measures", "delta E"),
     ],
+    "extract_palette": [tile(REFERENCE, "image"), TO, swatches("palette")],
+    "palette": [
+        chips("skin #f6d3b8 shadow #ac947f", "hair #7d4f9e shadow #583770", "coat #d8605a"),
+        TO,
+        swatches("palette", COLOURS),
+    ],
+    "load_palette": [file("hero.gpl"), TO, swatches("palette")],
+    "save_palette": [swatches("palette"), TO, file("hero_00001_.gpl")],
     "manipulate_tokens": [
         tile(REFERENCE, "reference"),
         PLUS,

@@ -177,8 +177,8 @@ def _with_peaks(centers: np.ndarray, codes: np.ndarray, counts: np.ndarray, apar
     grid, place = np.unique(np.floor(lab / 1.5).astype(np.int32), axis=0, return_inverse=True)
     place = place.ravel()
     weight = np.bincount(place, weights=counts, minlength=len(grid))
-    mean = np.stack([np.bincount(place, weights=counts * lab[:, i], minlength=len(grid)) for i in range(3)], axis=1)
-    mean = mean / weight[:, None]
+    sums = np.stack([np.bincount(place, weights=counts * lab[:, i], minlength=len(grid)) for i in range(3)], axis=1)
+    mean = sums / weight[:, None]
     known = [lab_of(center) for center in centers]
     free = np.ones(len(grid), dtype=bool)
     for center in known:

@@ -84,7 +84,7 @@ class ColorizePalette(io.ComfyNode):
         """Describe the node."""
         return node_schema(
             node_id="ColorizePalette",
-            display_name="Palette",
+            display_name="Edit Palette",
             category=CATEGORY,
             description="A palette written by hand, a line a swatch, or changes to another palette: its swatches of "
             "the same names are replaced, others are added.",
