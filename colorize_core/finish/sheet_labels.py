@@ -22,6 +22,8 @@ DARK = 52.0
 LINE_SHADE, SHADOW_BORDER = 0.3, 0.4
 #: Share of its border that the two most frequent neighbours of a line have at most.
 MOST_OF_TWO = 0.55
+#: CIELAB lightness below which a colour may be that of lines as well.
+INK_LIGHTNESS = 25.0
 #: ΔE up to which something thin and dark is the same ink as the longest lines.
 LIKE_INK = 15.0
 
@@ -156,12 +158,14 @@ def shadows_of(seen: Seen, lab: np.ndarray, indices: np.ndarray) -> dict[int, in
     """Return which colours are the shadow of which: {shadow: base}.
 
     Args:
-        lab: [S, 3]. indices: the colours that count; borders with others, such as lines, do not.
+        lab: [S, 3]. indices: the colours that count; borders with others, such as lines, do not, nor do those with what
+            is as dark as ink, for lines may be of black hair's colour.
     """
     counted = Seen(
         seen.areas[indices], seen.thick[indices], seen.exact[indices], seen.even[indices],
         seen.touching[np.ix_([*indices, -1], [*indices, -1])],
     )  # fmt: skip
+    counted.touching[:, :-1][:, lab[indices, 0] < INK_LIGHTNESS] = 0
     shares = shadow_shares(counted, lab[indices])
     found: dict[int, int] = {}
     for place in np.argsort(-shares, axis=None, kind="stable"):
