@@ -22,8 +22,10 @@ DARK = 52.0
 LINE_SHADE, SHADOW_BORDER = 0.3, 0.4
 #: Share of its border that the two most frequent neighbours of a line have at most.
 MOST_OF_TWO = 0.55
-#: CIELAB lightness below which a colour may be that of lines as well.
-INK_LIGHTNESS = 25.0
+#: The same share among all colours, paper aside, that it has at least.
+LEAST_BORDER = 0.15
+#: CIELAB lightness and chroma below which a colour may be that of lines as well.
+INK_LIGHTNESS, INK_CHROMA = 25.0, 20.0
 #: ΔE up to which something thin and dark is the same ink as the longest lines.
 LIKE_INK = 15.0
 
@@ -159,14 +161,16 @@ def shadows_of(seen: Seen, lab: np.ndarray, indices: np.ndarray) -> dict[int, in
 
     Args:
         lab: [S, 3]. indices: the colours that count; borders with others, such as lines, do not, nor do those with what
-            is as dark as ink, for lines may be of black hair's colour.
+            is as black as ink, for lines may be of black hair's colour.
     """
     counted = Seen(
         seen.areas[indices], seen.thick[indices], seen.exact[indices], seen.even[indices],
         seen.touching[np.ix_([*indices, -1], [*indices, -1])],
     )  # fmt: skip
-    counted.touching[:, :-1][:, lab[indices, 0] < INK_LIGHTNESS] = 0
+    black = (lab[indices, 0] < INK_LIGHTNESS) & (np.hypot(*lab[indices, 1:].T) < INK_CHROMA)
+    counted.touching[:, :-1][:, black] = 0
     shares = shadow_shares(counted, lab[indices])
+    shares[shadow_shares(seen, lab)[np.ix_(indices, indices)] < LEAST_BORDER] = 0
     found: dict[int, int] = {}
     for place in np.argsort(-shares, axis=None, kind="stable"):
         shadow, base = (int(indices[each]) for each in np.unravel_index(place, shares.shape))
