@@ -36,7 +36,7 @@ class Seen:
 
     Attributes:
         areas: [S] pixels. thick: [S] pixels in whose surroundings, `THIN` wide, there is nothing else.
-        exact: [S] pixels that have the colour's very value. even: [S] pixels where the picture hardly changes.
+        exact: [S] pixels that have the colour's very value. even: [S] pixels that are `SheetPixels.calm`.
         touching: [S + 1, S + 1] pairs of pixels near one another of two colours; the last one is paper and what is not
             wanted.
     """
