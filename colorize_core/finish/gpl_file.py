@@ -15,6 +15,8 @@ def gpl_text(palette: Palette, name: str) -> str:
 
 def _line(text: str) -> str:
     return " ".join(text.encode("utf-8", "replace").decode("utf-8").split())
+
+
 """Palette files of GIMP, Krita and Inkscape: text, a row `R G B name` a colour.
 
 Source: GIMP, developer documentation, "GPL palette file format"; the variant with transparency is Aseprite's.
