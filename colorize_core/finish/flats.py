@@ -1,0 +1,198 @@
+"""Flat colours: every region of a drawing in the swatch that its pixels in a coloured picture vote for."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from scipy.ndimage import minimum_filter, uniform_filter
+from torch import Tensor
+
+from ..prepare.pictures import resize_picture
+from .basins import distances
+from .color import difference_76, to_lab, to_rgb
+from .corrections import corrected
+from .palette import Palette
+from .regions import NO_SWATCH, Regions
+from .tones import shaded
+from .votes import ROWS, Families, Votes, count_votes, lab_of, nearness, vote_weights
+
+SHADING = ("flat", "two_tones", "keep")
+UNSURE = ("vote", "pixels")
+#: Paper: what is in no swatch and white in the picture.
+PAPER = (255, 255, 255)
+#: A swatch as near to white as this can be told from paper only by where it lies.
+LIKE_PAPER = 10.0
+#: Sides of the picture that the area around a character touches at least.
+SIDES = 2
+#: Votes by pixel are averaged over this share of the longer side, for the noise of a picture is none of a drawing.
+SMOOTH = 1 / 128
+
+
+@dataclass(frozen=True)
+class FlatChoice:
+    """How flats are made.
+
+    Attributes:
+        shading: of `SHADING`. flat: one swatch a region. two_tones: base and shadow. keep: the picture, moved so that
+            each region's median is its swatch.
+        unsure_below: in [0, 1], regions of which a smaller share agrees are unsure.
+        unsure: of `UNSURE`, what becomes of those: vote: the most votes win, as anywhere. pixels: each pixel its own.
+    """
+
+    shading: str = "flat"
+    unsure_below: float = 0.8
+    unsure: str = "vote"
+
+
+@dataclass(frozen=True)
+class Flats:
+    """Flats of one frame.
+
+    Attributes:
+        image: [1, H, W, 3] in [0, 1]. regions: of one frame, with swatches and paint. unsure: [1, H, W], 0 or 1.
+    """
+
+    image: Tensor
+    regions: Regions
+    unsure: Tensor
+
+
+def make_flats(
+    picture: Tensor,
+    regions: Regions,
+    palette: Palette,
+    choice: FlatChoice,
+    corrections: Tensor | None = None,
+    stop: Callable[[], None] = lambda: None,
+) -> Flats:
+    """Make the flats of one frame.
+
+    Args:
+        picture: [1, h, w, 3] in [0, 1], of any size. regions: of one frame.
+        corrections: [1, h', w', 3]; see `corrected`.
+        stop: called now and then; raises when the user has cancelled.
+    """
+    filled, table = regions.filled[0].numpy(), regions.tables[0]
+    rgb = resize_picture(picture, *regions.size)[0]
+    lab = lab_of(rgb)
+    stop()
+    weights = vote_weights(distances(lines_of(regions)))
+    candidates = torch.cat([palette.lab, to_lab(torch.tensor([PAPER]) / 255)])
+    votes = count_votes(lab, filled, weights, candidates, len(table))
+    stop()
+    families = Families.in_palette(palette)
+    swatch, agreement = elect(votes, candidates, families, surrounding(regions))
+    if corrections is not None:
+        swatch, agreement = corrected(corrections, filled, swatch, agreement, palette)
+    swatch[0] = NO_SWATCH
+    unsure = (agreement < choice.unsure_below) & (np.arange(len(table)) > 0)
+    paint = swatch.astype(np.int16)[filled]
+    if choice.shading == "two_tones":
+        paint = shaded(paint, lab, filled, swatch, weights, palette)
+    if choice.unsure == "pixels":
+        for region in np.flatnonzero(unsure):
+            paint_by_pixel(paint, lab, filled, region, table.box[region], candidates)
+            stop()
+    colors = torch.cat([palette.colors, torch.tensor([PAPER], dtype=torch.uint8)])
+    table = replace(table, swatch=swatch, color=colors[torch.from_numpy(swatch)].numpy(), agreement=agreement)
+    if regions.trace is not None:
+        filled = dissolved(filled, regions.trace[0].numpy(), to_lab(torch.from_numpy(table.color) / 255)[:, 0].numpy())
+        paint = np.where(regions.trace[0].numpy(), swatch.astype(np.int16)[filled], paint)
+    if choice.shading == "keep":
+        moved = candidates[torch.from_numpy(swatch)] - torch.from_numpy(votes.median)
+        shown = torch.cat([to_rgb(lab[t : t + ROWS] + moved[filled[t : t + ROWS]]) for t in range(0, len(lab), ROWS)])
+        split = torch.from_numpy((paint != swatch[filled]) & unsure[filled])
+        shown = torch.where(split[..., None], colors[torch.from_numpy(paint).long()] / 255, shown)
+    else:
+        shown = colors[torch.from_numpy(paint).long()].float() / 255
+    shown = torch.where(torch.from_numpy(filled == 0)[..., None], rgb, shown)
+    done = replace(
+        regions,
+        filled=torch.from_numpy(filled)[None],
+        tables=(table,),
+        palette=palette,
+        paint=torch.from_numpy(paint)[None],
+    )
+    return Flats(shown[None], done, torch.from_numpy(unsure[filled]).float()[None])
+
+
+def lines_of(regions: Regions) -> np.ndarray:
+    """Return the lines of one frame, trace lines too: [H, W] bool."""
+    lines = regions.ink if regions.trace is None else regions.ink | regions.trace
+    return lines[0].numpy()
+
+
+def surrounding(regions: Regions) -> np.ndarray:
+    """Tell which regions lie around the character: those that touch two sides of the picture or more, [R] bool."""
+    box, (height, width) = regions.tables[0].box, regions.size
+    sides = np.stack([box[:, 0] == 0, box[:, 1] == 0, box[:, 2] == width, box[:, 3] == height])
+    return (sides.sum(axis=0) >= SIDES) & (regions.tables[0].area > 0)
+
+
+def elect(votes: Votes, candidates: Tensor, families: Families, around: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Give each region the swatch that its pixels vote for.
+
+    White is no swatch but paper around the character; inside of it, only where the palette has no white.
+
+    Args:
+        candidates: [S + 1, 3], CIELAB, the last of them paper. around: [R] bool, which regions lie around.
+
+    Returns:
+        [R] int64, the swatch of each region, or `NO_SWATCH`; [R] float32, the share of its pixels that agree.
+    """
+    paper = len(candidates) - 1
+    whites = np.flatnonzero(difference_76(candidates[:paper], candidates[paper]).numpy() < LIKE_PAPER)
+    counts, nearest = votes.counts.copy(), votes.nearest.copy()
+    for ballot in (counts, nearest):
+        ballot[around, paper] += ballot[np.ix_(around, whites)].sum(axis=1)
+        ballot[np.ix_(around, whites)] = 0
+        if len(whites):
+            ballot[~around, whites[0]] += ballot[~around, paper]
+            ballot[~around, paper] = 0
+    every = Families(np.append(families.of, paper))
+    pooled, agreeing = every.pooled(counts), every.pooled(nearest)
+    family = pooled.argmax(axis=1)
+    rows = np.arange(len(family))
+    swatch = np.where(every.of == family[:, None], counts, -1).argmax(axis=1)
+    agreement = (agreeing[rows, family] / np.maximum(agreeing.sum(axis=1), 1e-12)).astype(np.float32)
+    return np.where(swatch == paper, NO_SWATCH, swatch), agreement
+
+
+def paint_by_pixel(
+    paint: np.ndarray, lab: Tensor, filled: np.ndarray, region: int, box: np.ndarray, candidates: Tensor
+) -> None:
+    """Give every pixel of a region the swatch that it and those around it in the region vote for, in place.
+
+    Args:
+        paint: [H, W] int16, written to. lab: [H, W, 3]. filled: [H, W] int32. box: [4], the region's.
+        candidates: [S + 1, 3], CIELAB, the last of them paper.
+    """
+    left, top, right, bottom = box
+    at = np.s_[top:bottom, left:right]
+    inside = filled[at] == region
+    near = nearness(lab[at].reshape(-1, 3), candidates).reshape(*inside.shape, -1).numpy() * inside[..., None]
+    across = 2 * round(SMOOTH * max(filled.shape) / 2) + 1
+    best = uniform_filter(near, (across, across, 0), mode="constant").argmax(axis=2)
+    paint[at][inside] = np.where(best == len(candidates) - 1, NO_SWATCH, best)[inside]
+
+
+def dissolved(filled: np.ndarray, trace: np.ndarray, lightness: np.ndarray) -> np.ndarray:
+    """Give the pixels of trace lines to the darker of the regions beside them.
+
+    Args:
+        filled: [H, W] int32. trace: [H, W] bool. lightness: [R] of each region's colour.
+
+    Returns:
+        [H, W] int32. Source: how ink and paint programs treat trace lines (production research, c).
+    """
+    if not trace.any() or trace.all():
+        return filled
+    by_light = np.argsort(lightness, kind="stable")
+    rank = np.empty(len(by_light), dtype=np.int32)
+    rank[by_light] = np.arange(len(by_light))
+    ranks = np.where(trace | (filled == 0), len(by_light), rank[filled])
+    reach = 2 * int(np.ceil(distances(~trace).max())) + 1
+    darkest = minimum_filter(ranks, reach, mode="nearest")
+    found = trace & (darkest < len(by_light))
+    return np.where(found, by_light[np.minimum(darkest, len(by_light) - 1)], filled).astype(np.int32)

@@ -1,0 +1,57 @@
+"""Flats of the frames of a shot, all in one palette."""
+
+import torch
+
+from ...errors import ColorizeError
+from ...finish.flats import FlatChoice, make_flats
+from ...finish.own_palette import Medians, own_palette, region_medians
+from ...finish.palette import Palette
+from ...finish.regions import Regions, joined
+from ...prepare.pictures import as_rgb
+from ..loading import stop_when_cancelled
+from ..notice import tell
+from ..prepare.frames import each_frame
+from .ink_over import frames_together, one
+
+
+def make_frames_flats(
+    image: torch.Tensor,
+    regions: Regions,
+    choice: FlatChoice,
+    palette: Palette | None = None,
+    corrections: torch.Tensor | None = None,
+) -> tuple[torch.Tensor, Regions, torch.Tensor]:
+    """Make flats of coloured pictures, one frame at a time; see `make_flats`.
+
+    Args:
+        image: [B or 1, h, w, C] in [0, 1]. regions: B or 1 frames.
+        palette: None for the regions' own colours, those of all frames together.
+        corrections: [B or 1, h', w', C] in [0, 1].
+
+    Returns:
+        flats [B, H, W, 3]; regions with swatches; where regions are unsure [B, H, W], 0 or 1.
+    """
+    if palette is not None and not len(palette):
+        raise ColorizeError(
+            "`palette` has no swatches; expected at least one colour. Look at the sheet of the node that has made it, "
+            "or leave `palette` open: then the picture's own colours are taken."
+        )
+    image = as_rgb(image).cpu()
+    painted = None if corrections is None else as_rgb(corrections, name="corrections").cpu()
+    count = frames_together(image=image, regions=regions, corrections=painted)
+    if palette is None:
+        medians: list[Medians] = []
+        for index in each_frame(count):
+            medians.append(region_medians(one(image, index), regions.frame(index % len(regions)), choice.shading))
+            stop_when_cancelled()
+        palette = own_palette(medians)
+    frames = []
+    for index in each_frame(count):
+        dots = None if painted is None else one(painted, index)
+        frame = regions.frame(index % len(regions))
+        frames.append(make_flats(one(image, index), frame, palette, choice, dots, stop_when_cancelled))
+    done = joined([frame.regions for frame in frames])
+    unsure = torch.cat([frame.unsure for frame in frames])
+    found = sum(int((table.agreement[1:] < choice.unsure_below).sum()) for table in done.tables)
+    tell(f"{sum(len(table) - 1 for table in done.tables)} regions, {found} of them unsure; {len(palette)} swatches.")
+    return torch.cat([frame.image for frame in frames]), done, unsure

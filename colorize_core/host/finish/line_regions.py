@@ -1,0 +1,37 @@
+"""Regions of the drawings of a batch."""
+
+import torch
+
+from ...finish.line_regions import RegionChoice, draw_regions, find_regions
+from ...finish.regions import Regions, joined
+from ...prepare.masks import checked_mask, fit_batch
+from ..loading import stop_when_cancelled
+from ..prepare.frames import each_frame
+from .ink_over import as_drawing
+
+
+def find_frames_regions(
+    drawing: torch.Tensor,
+    choice: RegionChoice,
+    within: torch.Tensor | None = None,
+    transparency: torch.Tensor | None = None,
+) -> tuple[Regions, torch.Tensor, torch.Tensor]:
+    """Find the regions of drawings, one at a time; see `find_regions`.
+
+    Args:
+        drawing: [B, H, W, C] in [0, 1]. within: [B or 1, H', W'] in [0, 1], 1 = where regions are looked for.
+        transparency: [B or 1, H'', W''] in [0, 1], 1 = transparent: of the drawings, which then lie on white paper.
+
+    Returns:
+        the regions; the ink [B, H, W], 0 or 1; pictures of the regions [B, H, W, 3] in [0, 1].
+    """
+    drawing = as_drawing(drawing, transparency)
+    if within is not None:
+        drawing, within = fit_batch(drawing, checked_mask(within, "within"), ("drawing", "within"))
+    frames, shown = [], []
+    for index in each_frame(len(drawing)):
+        mask = None if within is None else within[index, None].cpu()
+        frames.append(find_regions(drawing[index, None].cpu(), choice, mask, stop_when_cancelled))
+        shown.append(draw_regions(frames[-1]))
+    regions = joined(frames)
+    return regions, regions.ink.float(), torch.cat(shown)
