@@ -22,6 +22,8 @@ GAPS = {"none": (0, 0), "8 px": (8, 30), "16 px": (16, 20), "24 px": (24, 20)}
 #: Standard deviation of a part's colour, and of the slow noise, in 1/255.
 COLOR_OFF = 8.0
 NOISE = 8.0
+#: The picture is blurred by a hundred and twenty-eighth of its side, as a box of that width is.
+BLUR = 1 / 128 / 12**0.5
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ def flat_scene(seed: int, size: int = 1024, gaps: str = "none", shading: float =
     off = rng.standard_normal((TABLE_SIZE, 3)) * COLOR_OFF
     right = table[shade.astype(np.intp), parts]
     shown = np.where(ink[..., None], table[0, Part.LINE], right + off[parts])
-    shown = gaussian_filter(shown.astype(np.float32), (size / 128 / 2, size / 128 / 2, 0))
+    shown = gaussian_filter(shown.astype(np.float32), (BLUR * size, BLUR * size, 0))
     shown = shown + NOISE * slow_noise(size, rng)
     palette = {part: (table[0, part], table[1, part]) for part in Part if part != Part.LINE}
     return FlatScene(

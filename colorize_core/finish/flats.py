@@ -15,7 +15,16 @@ from .corrections import corrected
 from .palette import Palette
 from .regions import NO_SWATCH, Regions
 from .tones import shaded
-from .votes import ROWS, Families, Votes, count_votes, lab_of, nearness, vote_weights
+from .votes import (
+    ROWS,
+    Families,
+    Votes,
+    as_the_picture_has_them,
+    call_voters,
+    lab_of,
+    nearness,
+    vote_weights,
+)
 
 SHADING = ("flat", "two_tones", "keep")
 UNSURE = ("vote", "pixels")
@@ -75,24 +84,26 @@ def make_flats(
     """
     filled, table = regions.filled[0].numpy(), regions.tables[0]
     rgb = resize_picture(picture, *regions.size)[0]
-    lab = lab_of(rgb)
-    stop()
     weights = vote_weights(distances(lines_of(regions)))
-    candidates = torch.cat([palette.lab, to_lab(torch.tensor([PAPER]) / 255)])
-    votes = count_votes(lab, filled, weights, candidates, len(table))
     stop()
+    candidates = torch.cat([palette.lab, to_lab(torch.tensor([PAPER]) / 255)])
     families = Families.in_palette(palette)
+    voters = call_voters(rgb, filled, weights, table.area)
+    seen, votes = as_the_picture_has_them(voters, candidates, families)
+    stop()
     swatch, agreement = elect(votes, candidates, families, surrounding(regions))
     if corrections is not None:
         swatch, agreement = corrected(corrections, filled, swatch, agreement, palette)
     swatch[0] = NO_SWATCH
     unsure = (agreement < choice.unsure_below) & (np.arange(len(table)) > 0)
     paint = swatch.astype(np.int16)[filled]
+    by_pixel = choice.unsure == "pixels" and bool(unsure.any())
+    lab = lab_of(rgb) if by_pixel or choice.shading != "flat" else torch.empty(0)
     if choice.shading == "two_tones":
-        paint = shaded(paint, lab, filled, swatch, weights, palette)
-    if choice.unsure == "pixels":
+        paint = shaded(paint, lab, filled, swatch, weights, palette, seen)
+    if by_pixel:
         for region in np.flatnonzero(unsure):
-            paint_by_pixel(paint, lab, filled, region, table.box[region], candidates)
+            paint_by_pixel(paint, lab, filled, region, table.box[region], seen)
             stop()
     colors = torch.cat([palette.colors, torch.tensor([PAPER], dtype=torch.uint8)])
     table = replace(table, swatch=swatch, color=colors[torch.from_numpy(swatch)].numpy(), agreement=agreement)
@@ -150,11 +161,10 @@ def elect(votes: Votes, candidates: Tensor, families: Families, around: np.ndarr
         if len(whites):
             ballot[~around, whites[0]] += ballot[~around, paper]
             ballot[~around, paper] = 0
-    every = Families(np.append(families.of, paper))
-    pooled, agreeing = every.pooled(counts), every.pooled(nearest)
+    pooled, agreeing = families.pooled(counts), families.pooled(nearest)
     family = pooled.argmax(axis=1)
     rows = np.arange(len(family))
-    swatch = np.where(every.of == family[:, None], counts, -1).argmax(axis=1)
+    swatch = np.where(families.of == family[:, None], counts, -1).argmax(axis=1)
     agreement = (agreeing[rows, family] / np.maximum(agreeing.sum(axis=1), 1e-12)).astype(np.float32)
     return np.where(swatch == paper, NO_SWATCH, swatch), agreement
 

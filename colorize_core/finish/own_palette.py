@@ -14,7 +14,7 @@ from .flats import PAPER, lines_of, surrounding
 from .palette import Palette, Swatch
 from .regions import Regions
 from .tones import lit_and_shaded
-from .votes import count_votes, lab_of, vote_weights
+from .votes import call_voters, lab_of, medians, vote_weights
 
 #: Medians nearer than this, as ΔE of 1976, are one colour.
 MERGE = 4.0
@@ -43,16 +43,16 @@ def region_medians(picture: Tensor, regions: Regions, shading: str) -> Medians:
         picture: [1, h, w, 3] in [0, 1], of any size. shading: of `flats.SHADING`.
     """
     filled, table = regions.filled[0].numpy(), regions.tables[0]
-    lab = lab_of(resize_picture(picture, *regions.size)[0])
+    rgb = resize_picture(picture, *regions.size)[0]
     weights = vote_weights(distances(lines_of(regions)))
-    median = count_votes(lab, filled, weights, lab.new_zeros(0, 3), len(table)).median
+    median = medians(call_voters(rgb, filled, weights, table.area))
     white = to_lab(torch.tensor(PAPER) / 255).numpy()
     paper = surrounding(regions) & (np.linalg.norm(median - white, axis=1) < LIKE_PAPER)
     kept = (table.area > 0) & ~paper
     kept[0] = False
     shadow = np.full_like(median, np.nan)
     if shading == "two_tones":
-        median, shadow = lit_and_shaded(lab, filled, weights, median)
+        median, shadow = lit_and_shaded(lab_of(rgb), filled, weights, median)
     return Medians(median[kept], table.area[kept], shadow[kept])
 
 

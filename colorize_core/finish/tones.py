@@ -24,13 +24,20 @@ CLEAR_WEIGHT = 0.5
 
 
 def shaded(
-    paint: np.ndarray, lab: Tensor, filled: np.ndarray, swatch: np.ndarray, weights: np.ndarray, palette: Palette
+    paint: np.ndarray,
+    lab: Tensor,
+    filled: np.ndarray,
+    swatch: np.ndarray,
+    weights: np.ndarray,
+    palette: Palette,
+    seen: Tensor,
 ) -> np.ndarray:
     """Paint the regions whose swatch has a shadow, or is one, in both.
 
     Args:
         paint: [H, W] int16, the swatch of each pixel's region. lab: [H, W, 3]. filled: [H, W] int32.
         swatch: [R] int64. weights: [H, W] float32, how clear of lines a pixel is.
+        seen: [S + 1, 3], CIELAB, the swatches as the picture has them.
 
     Returns:
         [H, W] int16.
@@ -39,7 +46,7 @@ def shaded(
     toned = base != shadow
     if not toned.any():
         return paint
-    colors = palette.lab.numpy()
+    colors = seen.numpy()
     way = colors[shadow] - colors[base]
     length = np.maximum((way**2).sum(axis=1), 1e-6)
     depth = ((lab.numpy() - colors[base][filled]) * way[filled]).sum(axis=-1) / length[filled]

@@ -20,8 +20,14 @@ OFF = 12.0
 NONE_NEAR = 1e-3
 #: Pixels at least so far from the line, at 1024 pixels on the shorter side, count fully; nearer ones are mixed with it.
 CLEAR = 8.0
-#: Lines of a picture whose colours are worked out at once.
-ROWS = 256
+#: So many pixels of a picture vote, about; more say nothing new.
+VOTERS = 1024**2
+#: Pixels whose votes, and lines of a picture whose colours are worked out at once.
+CHUNK, ROWS = 1 << 18, 256
+#: Rounds in which it is found what the picture is off by, how much of it is believed, and the most of it, as ΔE.
+ROUNDS, TRUST, MOST_OFF = 2, 0.5, 15.0
+#: Against one region's word stands this share of the picture that says nothing is off.
+PRIOR = 0.002
 #: Levels of L, a and b at which medians are looked for.
 LEVELS = 512
 #: Least and most of L, a and b.
@@ -43,6 +49,51 @@ class Votes:
     median: np.ndarray
 
 
+@dataclass(frozen=True)
+class Voters:
+    """The pixels of one frame that vote.
+
+    Attributes:
+        lab: [n, 3] float32, their colours. region: [n] int64. weight: [n] float32. count: R, of regions, 0 included.
+        area: [R] int64, pixels of each region.
+    """
+
+    lab: Tensor
+    region: np.ndarray
+    weight: np.ndarray
+    count: int
+    area: np.ndarray
+
+
+@dataclass(frozen=True)
+class Families:
+    """Swatches and their shadows and highlights, which are one colour in other lights.
+
+    Attributes:
+        of: [S + 1] int64, which family each swatch is of; the last one is paper, alone.
+    """
+
+    of: np.ndarray
+
+    @classmethod
+    def in_palette(cls, palette: Palette) -> "Families":
+        """Find them by the names of their bases; a shadow whose base is not there is its own."""
+        names = {swatch.name: index for index, swatch in enumerate(palette.swatches)}
+        of = [names.get(s.base, i) for i, s in enumerate(palette.swatches)]
+        return cls(np.array([*of, len(of)], dtype=np.int64))
+
+    def pooled(self, counts: np.ndarray) -> np.ndarray:
+        """Add up the votes [R, S] of each family where its base stands, 0 elsewhere."""
+        pooled = np.zeros_like(counts)
+        for swatch, family in enumerate(self.of):
+            pooled[:, family] += counts[:, swatch]
+        return pooled
+
+    def members(self, family: int) -> np.ndarray:
+        """Return the swatches of a family."""
+        return np.flatnonzero(self.of == family)
+
+
 def vote_weights(distance: np.ndarray) -> np.ndarray:
     """Return what each pixel's vote counts: little beside a line, nothing on it.
 
@@ -56,33 +107,90 @@ def vote_weights(distance: np.ndarray) -> np.ndarray:
     return np.maximum(np.minimum(distance / clear, 1), 1e-4).astype(np.float32)
 
 
-def count_votes(lab: Tensor, filled: np.ndarray, weights: np.ndarray, candidates: Tensor, count: int) -> Votes:
+def call_voters(rgb: Tensor, filled: np.ndarray, weights: np.ndarray, area: np.ndarray) -> Voters:
+    """Choose the pixels that vote: of a large picture every few, but all of a region that those leave out.
+
+    Args:
+        rgb: [H, W, 3] in [0, 1]. filled: [H, W] int32, each pixel's region. weights: [H, W] float32.
+        area: [R] pixels of each region.
+    """
+    height, width = filled.shape
+    step = max(1, round((filled.size / VOTERS) ** 0.5))
+    places = (np.arange(0, height, step)[:, None] * width + np.arange(0, width, step)).ravel()
+    flat = filled.ravel()
+    if step > 1:
+        left_out = (np.bincount(flat[places], minlength=len(area)) == 0) & (area > 0)
+        if left_out.any():
+            places = np.concatenate([places, np.flatnonzero(left_out[flat])])
+    colors = to_lab(rgb.reshape(-1, 3)[torch.from_numpy(places)])
+    return Voters(colors, flat[places].astype(np.int64), weights.ravel()[places], len(area), area)
+
+
+def count_votes(voters: Voters, candidates: Tensor) -> Votes:
     """Let the pixels of one frame vote.
 
     Args:
-        lab: [H, W, 3] float32. filled: [H, W] int32, each pixel's region. weights: [H, W] float32.
-        candidates: [S, 3], CIELAB; S may be 0. count: R, of regions, 0 included.
+        candidates: [S, 3], CIELAB; S may be 0.
     """
-    swatches = len(candidates)
+    swatches, count = len(candidates), voters.count
     counts, nearest = np.zeros((count, swatches)), np.zeros(count * swatches)
-    hits = [np.zeros((count, LEVELS)) for _ in RANGE]
-    for top in range(0, len(lab), ROWS):
-        at = slice(top, top + ROWS)
-        region, weight = filled[at].ravel().astype(np.int64), weights[at].ravel()
-        colors = lab[at].reshape(-1, 3)
-        if swatches:
-            near = nearness(colors, candidates)
+    if swatches:
+        for start in range(0, len(voters.region), CHUNK):
+            at = slice(start, start + CHUNK)
+            region, weight = voters.region[at], voters.weight[at]
+            near = nearness(voters.lab[at], candidates)
             for swatch, vote in enumerate(near.T.contiguous().numpy()):
                 counts[:, swatch] += np.bincount(region, weight * vote, minlength=count)
             place = region * swatches + near.argmax(dim=1).numpy()
             nearest += np.bincount(place, weight, minlength=count * swatches)
-        for hit, channel, (least, most) in zip(hits, colors.T, RANGE, strict=True):
-            level = ((channel - least) * (LEVELS / (most - least))).clamp(0, LEVELS - 1).numpy()
-            place = region * LEVELS + level.astype(np.int64)
-            hit += np.bincount(place, weight, minlength=count * LEVELS).reshape(count, LEVELS)
-    total = np.maximum(np.bincount(filled.ravel(), weights.ravel(), minlength=count), 1e-12)[:, None]
-    median = np.stack([_median(hit, *limits) for hit, limits in zip(hits, RANGE, strict=True)], axis=1)
-    return Votes(counts / total, nearest.reshape(count, swatches) / total, median.astype(np.float32))
+    total = np.maximum(np.bincount(voters.region, voters.weight, minlength=count), 1e-12)[:, None]
+    return Votes(counts / total, nearest.reshape(count, swatches) / total, medians(voters))
+
+
+def medians(voters: Voters) -> np.ndarray:
+    """Return the weighted median of each region's L, a and b: [R, 3] float32."""
+    found = []
+    for channel, (least, most) in zip(voters.lab.T, RANGE, strict=True):
+        level = ((channel - least) * (LEVELS / (most - least))).clamp(0, LEVELS - 1).numpy()
+        place = voters.region * LEVELS + level.astype(np.int64)
+        hits = np.bincount(place, voters.weight, minlength=voters.count * LEVELS)
+        found.append(_median(hits.reshape(voters.count, LEVELS), least, most))
+    return np.stack(found, axis=1).astype(np.float32)
+
+
+def as_the_picture_has_them(voters: Voters, candidates: Tensor, families: Families) -> tuple[Tensor, Votes]:
+    """Move swatches towards what the picture has in their place, and let the pixels vote for those.
+
+    A colourizer that gives a colour too dark gives it too dark everywhere. So regions that are sure of their swatch
+    tell by how much it is off, and small or torn ones are judged by that.
+
+    Args:
+        candidates: [S, 3], CIELAB; the last one, paper, stays.
+
+    Returns:
+        candidates [S, 3] and votes, both after `ROUNDS` rounds.
+    """
+    votes = count_votes(voters, candidates)
+    palette, moved = candidates.numpy(), candidates
+    for _ in range(ROUNDS):
+        pooled = families.pooled(votes.counts)
+        ranked = np.sort(pooled, axis=1)
+        sure = voters.area * (ranked[:, -1] - ranked[:, -2]) if pooled.shape[1] > 1 else voters.area
+        family = pooled.argmax(axis=1)
+        off = np.zeros_like(palette)
+        for number in np.unique(family[1:]):
+            own, members = (family == number) & (sure > 0), families.members(number)
+            own[0] = False
+            shares = votes.nearest[np.ix_(own, members)] + 1e-6
+            expected = shares / shares.sum(axis=1, keepdims=True) @ palette[members]
+            weight = sure[own][:, None]
+            mean = ((votes.median[own] - expected) * weight).sum(axis=0) / (weight.sum() + PRIOR * voters.area.sum())
+            length = np.linalg.norm(mean)
+            off[members] = TRUST * mean * min(1.0, MOST_OFF / max(length, 1e-6))
+        off[-1] = 0
+        moved = torch.from_numpy((palette + off).astype(np.float32))
+        votes = count_votes(voters, moved)
+    return moved, votes
 
 
 def nearness(colors: Tensor, candidates: Tensor) -> Tensor:
@@ -100,34 +208,6 @@ def _median(hits: np.ndarray, least: float, most: float) -> np.ndarray:
     inside = hits[rows, level]
     share = np.where(inside > 0, (half[:, 0] - (below[rows, level] - inside)) / np.maximum(inside, 1e-12), 0.5)
     return least + (level + share) * (most - least) / hits.shape[1]
-
-
-@dataclass(frozen=True)
-class Families:
-    """Swatches and their shadows and highlights, which are one colour in other lights.
-
-    Attributes:
-        of: [S] int64, which family each swatch is of.
-    """
-
-    of: np.ndarray
-
-    @classmethod
-    def in_palette(cls, palette: Palette) -> "Families":
-        """Find them by the names of their bases; a shadow whose base is not there is its own."""
-        names = {swatch.name: index for index, swatch in enumerate(palette.swatches)}
-        return cls(np.array([names.get(s.base, i) for i, s in enumerate(palette.swatches)], dtype=np.int64))
-
-    def pooled(self, counts: np.ndarray) -> np.ndarray:
-        """Add up the votes [R, S] of each family where its base stands, 0 elsewhere."""
-        pooled = np.zeros_like(counts)
-        for swatch, family in enumerate(self.of):
-            pooled[:, family] += counts[:, swatch]
-        return pooled
-
-    def members(self, family: int) -> np.ndarray:
-        """Return the swatches of a family."""
-        return np.flatnonzero(self.of == family)
 
 
 def lab_of(rgb: Tensor) -> Tensor:
