@@ -18,6 +18,16 @@ NAMES = {
 }  # fmt: skip
 
 
+def numbered_names(colors: torch.Tensor) -> list[str]:
+    """Return a name of its own for each colour, [S, 3] in sRGB, 0 … 255: `red 1`, `red 2`, `blue 1`."""
+    used: dict[str, int] = {}
+    names = []
+    for word in plain_names(colors):
+        used[word] = used.get(word, 0) + 1
+        names.append(f"{word} {used[word]}")
+    return names
+
+
 def plain_names(colors: torch.Tensor) -> list[str]:
     """Return the name of each colour, [S, 3] in sRGB, 0 … 255; several may have one name."""
     known = to_lab(torch.tensor(list(NAMES.values())) / 255)

@@ -11,7 +11,7 @@ from torch import Tensor
 from ..prepare.masks import checked_mask, fit_batch, fit_mask
 from ..prepare.pictures import as_rgb
 from .color import to_rgb
-from .color_names import plain_names
+from .color_names import numbered_names
 from .palette import Palette, Swatch
 from .sheet_labels import Seen, looked_at, of_lines_and_edges, shadows_of
 from .sheet_pixels import EVEN, SheetPixels, lab_of, levels_of
@@ -217,8 +217,7 @@ def _as_palette(seen: Seen, centers: np.ndarray, order: np.ndarray, area: int) -
         centers: [S, 3] uint8. order: indices of those that are kept, largest first. area: pixels, paper left out.
     """
     shadows = shadows_of(seen, lab_of(centers), order)
-    names = dict(zip(order.tolist(), plain_names(torch.from_numpy(centers[order])), strict=True))
-    used: dict[str, int] = {}
+    bases = [index for index in order.tolist() if index not in shadows]
     swatches, shares = [], []
 
     def add(index: int, name: str, role: str = "base", base: str = "") -> None:
@@ -226,11 +225,7 @@ def _as_palette(seen: Seen, centers: np.ndarray, order: np.ndarray, area: int) -
         swatches.append(Swatch(name, (red, green, blue), role, base))
         shares.append(float(seen.areas[index]) / area)
 
-    for index in order.tolist():
-        if index in shadows:
-            continue
-        used[names[index]] = used.get(names[index], 0) + 1
-        name = f"{names[index]} {used[names[index]]}"
+    for index, name in zip(bases, numbered_names(torch.from_numpy(centers[bases])), strict=True):
         add(index, name)
         for shadow, base in shadows.items():
             if base == index:

@@ -8,7 +8,6 @@ from scipy.ndimage import binary_dilation, distance_transform_edt, gaussian_filt
 from scipy.ndimage import maximum as largest
 from torch import Tensor
 
-from ..errors import ColorizeError, told
 from ..prepare.blur import OnStrip
 from ..prepare.pictures import resize_picture
 from .color import to_lab, to_rgb
@@ -27,26 +26,6 @@ BLURRED = 1.5
 SOFT_EDGE = 2
 #: Directions in which a trace line's neighbours are looked for, and how far at most, in pixels.
 DIRECTIONS, FARTHEST = 16, 64
-
-
-def parsed_color(text: str, name: str = "color") -> tuple[int, int, int]:
-    """Read a colour as pages write it.
-
-    Args:
-        text: `#rrggbb` or `#rgb`; the sign may be left out. name: the input's name on the node, for the message.
-
-    Returns:
-        red, green, blue, each in 0 … 255.
-    """
-    digits = text.strip().removeprefix("#")
-    digits = "".join(2 * digit for digit in digits) if len(digits) == 3 else digits
-    if len(digits) != 6 or not set(digits) <= set("0123456789abcdefABCDEF"):
-        raise ColorizeError(
-            f"`{name}` is {told(text)}; expected a colour as #rrggbb, such as #402020 for a dark brown: write two "
-            "hexadecimal digits each for red, green and blue."
-        )
-    red, green, blue = (int(digits[at : at + 2], 16) for at in (0, 2, 4))
-    return red, green, blue
 
 
 def ink_over(

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from .color import to_lab
+from .color_code import code_of
 
 ROLES = ("base", "shadow", "highlight", "line")
 
@@ -29,7 +30,7 @@ class Swatch:
     @property
     def hex(self) -> str:
         """`#rrggbb`, as pages and other programs write it."""
-        return "#{:02x}{:02x}{:02x}".format(*self.color)
+        return code_of(self.color)
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,13 @@
 """Palettes as text, a line a swatch: `name #rrggbb [shadow #rrggbb] [highlight #rrggbb] [line #rrggbb]`."""
 
 import re
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import replace
 
 from ..errors import ColorizeError, told
+from .color_code import CODE, levels_of
 from .palette import ROLES, Palette, Swatch
 
-DIGIT = "[0-9a-fA-F０-９ａ-ｆＡ-Ｆ]"
-COLOR = rf"[#＃]({DIGIT}{{6}}|{DIGIT}{{3}})(?!\w)"
 EXAMPLE = "“hair #7d4f9e shadow #5a3578”"
 
 
@@ -46,23 +44,23 @@ def _read_line(line: str, number: int, above: Iterable[Swatch]) -> list[Swatch]:
     """Read the swatches of one line; see `read_palette`."""
     roles: list[tuple[str, str]] = []
     end = line.rstrip(" ,、")
-    while found := re.search(rf"(?<![^\s,、])({'|'.join(ROLES[1:])})\s*[:=：]?\s*{COLOR}$", end):
-        if not re.search(COLOR, end[: found.start()]):  # “hair shadow #5a3578”, a line of the shadow's own
+    while found := re.search(rf"(?<![^\s,、])({'|'.join(ROLES[1:])})\s*[:=：]?\s*{CODE}$", end):
+        if not re.search(CODE, end[: found.start()]):  # “hair shadow #5a3578”, a line of the shadow's own
             break
         roles.insert(0, (found[1], found[2]))
         end = end[: found.start()].rstrip(" ,、\t\u3000")
-    base = re.fullmatch(rf"(.*?[^\s:=：])[\s:=：]+{COLOR}", end)
-    if base is None or re.search(rf"\s{COLOR}", base[1]):
+    base = re.fullmatch(rf"(.*?[^\s:=：])[\s:=：]+{CODE}", end)
+    if base is None or re.search(rf"\s{CODE}", base[1]):
         faults = {0: "has no colour at its end", 1: "has no name before its colour"}
-        fault = "has more than one colour of its own" if base else faults[re.fullmatch(COLOR, end) is not None]
+        fault = "has more than one colour of its own" if base else faults[re.fullmatch(CODE, end) is not None]
         raise ColorizeError(
             f"`text`, line {number}, is {told(line)} and {fault}; expected a name, its colour, and nothing more but "
             f"{', '.join(ROLES[1:])} with a colour each, such as {EXAMPLE}. Change the line, or put // before what is "
             "to be left out."
         )
     name = " ".join(base[1].split())
-    own = [Swatch(f"{name} {role}", _levels(digits), role, name) for role, digits in roles]
-    return [_of_role(name, _levels(base[2]), above), *own]
+    own = [Swatch(f"{name} {role}", levels_of(digits), role, name) for role, digits in roles]
+    return [_of_role(name, levels_of(base[2]), above), *own]
 
 
 def _of_role(name: str, color: tuple[int, int, int], above: Iterable[Swatch]) -> Swatch:
@@ -70,13 +68,6 @@ def _of_role(name: str, color: tuple[int, int, int], above: Iterable[Swatch]) ->
     base, _, role = name.rpartition(" ")
     known = role in ROLES[1:] and any(swatch.name == base and swatch.role == "base" for swatch in above)
     return Swatch(name, color, role, base) if known else Swatch(name, color)
-
-
-def _levels(digits: str) -> tuple[int, int, int]:
-    narrow = unicodedata.normalize("NFKC", digits)
-    pairs = [narrow[i : i + 2] for i in (0, 2, 4)] if len(narrow) == 6 else [2 * digit for digit in narrow]
-    red, green, blue = (int(pair, 16) for pair in pairs)
-    return red, green, blue
 
 
 def palette_text(palette: Palette) -> str:

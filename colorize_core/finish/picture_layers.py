@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..errors import ColorizeError
 from .color import difference_76, to_lab
+from .color_code import code_of
 from .drawn_lines import line_color, line_ink
 from .layer_document import Document, Layer, cropped
 from .palette import Palette, Swatch
@@ -135,7 +136,7 @@ def flats_of(regions: Regions, image: np.ndarray | None, hidden: np.ndarray) -> 
     means = np.rint(sums / np.maximum(areas, 1)[:, None]).astype(np.uint8)
     chosen, members = _merged(means[1:], every[1:])
     found = [(int(red), int(green), int(blue)) for red, green, blue in means[1:][chosen]]
-    swatches = [Swatch("#{:02x}{:02x}{:02x}".format(*color), color) for color in found]
+    swatches = [Swatch(code_of(color), color) for color in found]
     return Flats(Palette(tuple(swatches)), np.concatenate([[NO_SWATCH], members])[labels])
 
 

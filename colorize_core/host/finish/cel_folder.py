@@ -18,7 +18,8 @@ from ...finish.regions import Regions
 from ...prepare.pictures import checked_picture
 from ..prepare.frames import each_frame
 from ..saved_place import SavedPlace, refused_names, saved_place
-from .finished_parts import at, check_counts, check_lines_fit, rgb_frame
+from .finished_parts import rgb_frame
+from .shot_inputs import check_one_size, frames_together, one
 
 #: Digits that a frame's number is filled up to.
 DIGITS = 4
@@ -47,19 +48,18 @@ def save_cels(regions: Regions, drawing: Tensor | None, kind: str, prefix: str, 
     palette, _ = painted(regions)
     if drawing is not None:
         checked_picture(drawing, "drawing")
-    check_lines_fit(drawing, regions)
-    check_counts({"regions": regions, "drawing": drawing})
+    check_one_size(drawing, regions)
+    count = frames_together(regions=regions, drawing=drawing)
     if kind == "png_indexed":
         black = drawing is not None and not any(swatch.role == "line" for swatch in palette.swatches)
         check_indexed(len(palette) + black + 1)
-    count = max(len(regions), 1 if drawing is None else len(drawing))
     names, shown = [], []
     with refused_names(prefix, "cel", "Save Cels"):
         place = saved_place(prefix, "cels/shot")
         with new_folder(place) as (part, folder):
             for frame in each_frame(count):
                 lines = rgb_frame(drawing, frame, "drawing", regions.size)
-                cel = cel_of(regions.frame(at(regions, frame)), lines)
+                cel = cel_of(one(regions, frame), lines)
                 names.append(f"{place.name}_{first_frame + frame:0{DIGITS}}{FORMATS[kind]}")
                 with (part / names[-1]).open("xb") as file:
                     write_cel(cel, kind, file)

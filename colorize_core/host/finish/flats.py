@@ -11,7 +11,7 @@ from ...prepare.pictures import as_rgb
 from ..loading import stop_when_cancelled
 from ..notice import tell
 from ..prepare.frames import each_frame
-from .ink_over import frames_together, one
+from .shot_inputs import frames_together, one
 
 
 def make_frames_flats(
@@ -42,13 +42,13 @@ def make_frames_flats(
     if palette is None:
         medians: list[Medians] = []
         for index in each_frame(count):
-            medians.append(region_medians(one(image, index), regions.frame(index % len(regions)), choice.shading))
+            medians.append(region_medians(one(image, index), one(regions, index), choice.shading))
             stop_when_cancelled()
         palette = own_palette(medians)
     frames = []
     for index in each_frame(count):
         dots = None if painted is None else one(painted, index)
-        frame = regions.frame(index % len(regions))
+        frame = one(regions, index)
         frames.append(make_flats(one(image, index), frame, palette, choice, dots, stop_when_cancelled))
     done = joined([frame.regions for frame in frames])
     unsure = torch.cat([frame.unsure for frame in frames])

@@ -7,7 +7,7 @@ from ...finish.regions import Regions, joined
 from ...prepare.masks import checked_mask, fit_batch
 from ..loading import stop_when_cancelled
 from ..prepare.frames import each_frame
-from .ink_over import as_drawing
+from .shot_inputs import as_drawing
 
 
 def find_frames_regions(

@@ -14,7 +14,7 @@ from ...prepare.pictures import as_rgb
 from ..loading import stop_when_cancelled
 from ..notice import tell
 from ..prepare.frames import each_frame
-from .ink_over import frames_together, one
+from .shot_inputs import frames_together, one
 
 
 def measure_frames(
@@ -43,7 +43,7 @@ def measure_frames(
     frames, maps = [], []
     for index in each_frame(frames_together(image=image, truth=truth, regions=regions, drawing=drawing)):
         right, lines = (None if batch is None else one(batch, index) for batch in (truth, drawing))
-        own = None if regions is None else regions.frame(index % len(regions))
+        own = None if regions is None else one(regions, index)
         measured = measure(one(image, index), right, own, palette, lines, stop_when_cancelled)
         frames.append(measured.values)
         maps.append(draw_heat_map(measured.delta_e, measured.ink))

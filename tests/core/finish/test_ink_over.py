@@ -2,9 +2,8 @@
 
 import pytest
 import torch
-from colorizediffusion.colorize_core.errors import ColorizeError
 from colorizediffusion.colorize_core.finish.color import to_lab
-from colorizediffusion.colorize_core.finish.ink_over import DARKEN, ink_over, parsed_color
+from colorizediffusion.colorize_core.finish.ink_over import DARKEN, ink_over
 from colorizediffusion.colorize_core.finish.regions import Regions, table_of
 from PIL import Image, ImageDraw
 
@@ -136,10 +135,3 @@ def test_a_sheet_of_ink_and_an_empty_one(level):
     result, ink = ink_over(two_fields(), torch.full((1, SIZE, SIZE, 3), level), "tinted")
     assert ink.min() == ink.max() == 1 - level and result.isfinite().all()
     assert level == 0 or torch.equal(result, two_fields())
-
-
-def test_colours_as_pages_write_them():
-    assert parsed_color("#402010") == (64, 32, 16) and parsed_color(" fA0 ") == (255, 170, 0)
-    for text in ("", "#12345", "red", "#gg0000", "０００"):
-        with pytest.raises(ColorizeError, match=r"`color` is .*#rrggbb"):
-            parsed_color(text)

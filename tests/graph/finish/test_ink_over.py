@@ -75,7 +75,7 @@ def test_what_does_not_go_together_is_told(pack, studio, drawing):
     picture = studio.picture()
     with pytest.raises(pack.Error, match=r"`image` 2, `drawing` 3"):
         pack.run("ColorizeInkOver", image=studio.picture(batch=2), drawing=drawing.expand(3, -1, -1, -1))
-    with pytest.raises(pack.Error, match=r"`regions` are 8×9 pixels and `drawing` is 64×80"):
+    with pytest.raises(pack.Error, match=r"`drawing` is 64×80 pixels and `regions` are 8×9"):
         pack.run("ColorizeInkOver", image=picture, drawing=drawing, regions=regions_of(pack, 9, 8))
     with pytest.raises(pack.Error, match=r"`color` is 'brown'; expected a colour as #rrggbb"):
         pack.run("ColorizeInkOver", image=picture, drawing=drawing, line_color="color", color="brown")

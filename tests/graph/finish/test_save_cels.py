@@ -89,7 +89,7 @@ def test_nothing_is_saved_elsewhere(pack, painted, output, prefix):
 def test_what_does_not_go_together_is_told(pack, painted):
     with pytest.raises(pack.Error, match=r"`drawing` is 20×10.*40×24"):
         save(pack, painted(1), drawing=torch.ones(1, 10, 20, 3))
-    with pytest.raises(pack.Error, match=r"`regions` holds 3 frames and `drawing` 2"):
+    with pytest.raises(pack.Error, match=r"`regions` 3, `drawing` 2"):
         save(pack, painted(3), drawing=drawing(2))
     with pytest.raises(pack.Error, match="Flats"):
         save(pack, replace(painted(1), paint=None))

@@ -51,7 +51,7 @@ def test_what_does_not_go_together_is_told(pack, painted, output):
         save(pack, mask=torch.ones(1, 8, 8))
     with pytest.raises(pack.Error, match=r"`drawing` is 20×10"):
         save(pack, regions=painted(), drawing=torch.ones(1, 10, 20, 3))
-    with pytest.raises(pack.Error, match=r"`image` holds 3 frames and `mask` 2"):
+    with pytest.raises(pack.Error, match=r"`image` 3, `mask` 2"):
         save(pack, image=torch.ones(3, 8, 8, 3), mask=torch.ones(2, 8, 8))
     with pytest.raises(pack.Error, match="filename_prefix"):
         save(pack, drawing=drawing(), filename_prefix="../out")
