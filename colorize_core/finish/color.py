@@ -12,9 +12,20 @@ TO_XYZ = ((0.4124564, 0.3575761, 0.1804375), (0.2126729, 0.7151522, 0.0721750), 
 WHITE = (0.95047, 1.0, 1.08883)
 
 
+def to_linear(rgb: Tensor) -> Tensor:
+    """Return the light of sRGB values, both in [0, 1]. Source: IEC 61966-2-1."""
+    return torch.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+
+
+def to_display(linear: Tensor) -> Tensor:
+    """Return the sRGB values in [0, 1] of light, which is cut at those limits. Source: IEC 61966-2-1."""
+    linear = linear.clamp(0, 1)
+    return torch.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
+
+
 def to_lab(rgb: Tensor) -> Tensor:
     """Convert sRGB to CIELAB. Source: IEC 61966-2-1; CIE 15."""
-    linear = torch.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    linear = to_linear(rgb)
     xyz = linear @ linear.new_tensor(TO_XYZ).T / linear.new_tensor(WHITE)
     f = torch.where(xyz > (6 / 29) ** 3, xyz ** (1 / 3), xyz / (3 * (6 / 29) ** 2) + 4 / 29)
     x, y, z = f.unbind(-1)
@@ -27,8 +38,7 @@ def to_rgb(lab: Tensor) -> Tensor:
     y = (lightness + 16) / 116
     f = torch.stack([y + a / 500, y, y - b / 200], dim=-1)
     xyz = torch.where(f > 6 / 29, f**3, 3 * (6 / 29) ** 2 * (f - 4 / 29)) * lab.new_tensor(WHITE)
-    linear = (xyz @ torch.linalg.inv(torch.tensor(TO_XYZ, dtype=torch.float64)).to(lab).T).clamp(0, 1)
-    return torch.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
+    return to_display(xyz @ torch.linalg.inv(torch.tensor(TO_XYZ, dtype=torch.float64)).to(lab).T)
 
 
 def difference_76(lab: Tensor, other: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from ..prepare.blur import OnStrip
 from ..prepare.pictures import resize_picture
 from .color import to_lab, to_rgb
 from .ink import drawn_ink, trace_lines, whitened
-from .regions import Regions
+from .regions import Regions, color_sums
 
 LINE_COLORS = ("drawing", "black", "color", "tinted")
 #: Lightness of a tinted line over that of the colour beside it.
@@ -190,9 +190,7 @@ def _region_colors(colors: np.ndarray, lines: np.ndarray, filled: np.ndarray) ->
     """Return colours [H, W, 3] in which each region has its mean off the lines; those that have none stay."""
     labels = np.where(lines, 0, filled).ravel()
     count = int(filled.max(initial=0)) + 1
-    area = np.bincount(labels, minlength=count)
-    flat = colors.reshape(-1, 3)
-    sums = [np.bincount(labels, flat[:, c], minlength=count) for c in range(3)]
-    means = (np.stack(sums, axis=-1) / np.maximum(area, 1)[:, None]).astype(np.float32)
+    sums, area = color_sums(labels, colors.reshape(-1, 3), count)
+    means = (sums / np.maximum(area, 1)[:, None]).astype(np.float32)
     known = (filled > 0) & (area[filled] > 0)
     return np.where(known[..., None], means[filled], colors)

@@ -14,7 +14,7 @@ from .color_code import code_of
 from .drawn_lines import line_color, line_ink
 from .layer_document import Document, Layer, cropped
 from .palette import Palette, Swatch
-from .regions import NO_SWATCH, Regions
+from .regions import NO_SWATCH, Regions, color_sums
 from .shading_layers import shading_of
 
 #: Names of layers and groups.
@@ -128,22 +128,16 @@ def flats_of(regions: Regions, image: np.ndarray | None, hidden: np.ndarray) -> 
     count = int(labels.max(initial=0)) + 1
     every = np.bincount(labels.ravel(), minlength=count)
     clear = ~(hidden | regions.ink[0].cpu().numpy())
-    sums, areas = _sums(labels[clear], image[clear], count)
+    sums, areas = color_sums(labels[clear], image[clear], count)
     unseen = areas == 0
     if unseen.any():
-        whole, _ = _sums(labels.ravel(), image.reshape(-1, 3), count)
+        whole, _ = color_sums(labels.ravel(), image.reshape(-1, 3), count)
         sums, areas = np.where(unseen[:, None], whole, sums), np.where(unseen, every, areas)
     means = np.rint(sums / np.maximum(areas, 1)[:, None]).astype(np.uint8)
     chosen, members = _merged(means[1:], every[1:])
     found = [(int(red), int(green), int(blue)) for red, green, blue in means[1:][chosen]]
     swatches = [Swatch(code_of(color), color) for color in found]
     return Flats(Palette(tuple(swatches)), np.concatenate([[NO_SWATCH], members])[labels])
-
-
-def _sums(labels: np.ndarray, colors: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the sums of colours [count, 3] and the numbers of pixels [count] by label."""
-    sums = [np.bincount(labels, weights=colors[:, channel], minlength=count) for channel in range(3)]
-    return np.stack(sums, axis=1), np.bincount(labels, minlength=count)
 
 
 def _merged(colors: np.ndarray, area: np.ndarray) -> tuple[list[int], np.ndarray]:

@@ -120,3 +120,16 @@ def joined(frames: list[Regions]) -> Regions:
         trace=torch.cat(trace) if len(trace) == len(frames) else None,
         paint=torch.cat(paint) if len(paint) == len(frames) else None,
     )
+
+
+def color_sums(labels: np.ndarray, colors: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Add up the colours of each region's pixels.
+
+    Args:
+        labels: [n] of the pixels, from 0 to below `count`. colors: [n, 3], of any scale.
+
+    Returns:
+        sums [count, 3] float64; numbers of pixels [count].
+    """
+    sums = [np.bincount(labels, weights=colors[:, channel], minlength=count) for channel in range(3)]
+    return np.stack(sums, axis=1), np.bincount(labels, minlength=count)

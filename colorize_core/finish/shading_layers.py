@@ -7,7 +7,10 @@ changed by one of the two at most, and the layers give the picture back within 1
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from scipy.ndimage import distance_transform_edt
+
+from .color import to_display, to_linear
 
 #: Greatest difference, in levels of 255, that is rounding and no shading.
 ROUNDING = 1
@@ -66,7 +69,8 @@ def multiplied(linear: bool) -> np.ndarray:
     """Return by [flat, picture] what flat has to be multiplied by, [256, 256] uint8; 255 where it cannot be."""
     flat, picture = np.meshgrid(np.arange(256) / 255, np.arange(256) / 255, indexing="ij")
     if linear:
-        ratio = to_display(to_linear(picture) / np.maximum(to_linear(flat), 1e-9))
+        light = to_linear(torch.from_numpy(picture)) / to_linear(torch.from_numpy(flat)).clamp(min=1e-9)
+        ratio = to_display(light).numpy()
     else:
         ratio = picture / np.maximum(flat, 1e-9)
     return np.rint(255 * np.where(picture < flat, ratio, 1).clip(0, 1)).astype(np.uint8)
@@ -77,14 +81,3 @@ def screened() -> np.ndarray:
     flat, picture = np.meshgrid(np.arange(256) / 255, np.arange(256) / 255, indexing="ij")
     ratio = (picture - flat) / np.maximum(1 - flat, 1e-9)
     return np.rint(255 * np.where(picture > flat, ratio, 0)).astype(np.uint8)
-
-
-def to_linear(x: np.ndarray) -> np.ndarray:
-    """Return the light of sRGB values in [0, 1]. Source: IEC 61966-2-1."""
-    return np.where(x <= 0.04045, x / 12.92, ((x + 0.055) / 1.055) ** 2.4)
-
-
-def to_display(x: np.ndarray) -> np.ndarray:
-    """Return the sRGB values of light in [0, 1]. Source: IEC 61966-2-1."""
-    x = x.clip(0, 1)
-    return np.where(x <= 0.0031308, x * 12.92, 1.055 * x ** (1 / 2.4) - 0.055)
