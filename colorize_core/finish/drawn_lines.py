@@ -5,11 +5,13 @@ import torch
 from scipy.ndimage import binary_dilation
 from torch import Tensor
 
-from .ink import ink_amount, trace_lines
+from .ink import drawn_ink, trace_lines, whitened
 from .regions import Regions
 
 #: Least ink of a line that has no soft edge.
 HARD_INK = 0.5
+#: How far beyond the pixels of a trace line its soft edge reaches, in pixels.
+SOFT_EDGE = 2
 #: Chroma in [0, 1] above which ink is coloured, and the share of the ink that has to be, so that the lines are.
 COLORED, COLORED_SHARE = 0.12, 0.02
 
@@ -23,12 +25,27 @@ def line_ink(drawing: Tensor, regions: Regions | None) -> np.ndarray:
     Returns:
         [H, W] float32 in [0, 1], 1 = ink.
     """
-    if regions is None or regions.trace is None:
-        return ink_amount(drawing.amin(dim=-1))[0].cpu().numpy()
-    ink = trace_lines(drawing)[0][0].cpu().numpy()
-    # A soft edge of a trace line lies beside it.
-    traced = binary_dilation(regions.trace[0].cpu().numpy(), iterations=1) & ~regions.ink[0].cpu().numpy()
-    return np.where(traced, np.float32(0), ink)
+    return without_trace(drawing, drawn_ink(drawing), regions)[0][0].cpu().numpy()
+
+
+def without_trace(drawing: Tensor, ink: Tensor, regions: Regions | None) -> tuple[Tensor, Tensor]:
+    """Take the regions' trace lines and their soft edges out of a drawing's ink.
+
+    Args:
+        drawing: [1, H, W, 3] in [0, 1]. ink: [1, H, W] in [0, 1], however it was measured.
+
+    Returns:
+        the ink that is left, and how much of a trace line each pixel is, both [1, H, W] in [0, 1].
+    """
+    if regions is None or regions.trace is None or not regions.trace.any():
+        return ink, torch.zeros_like(ink)
+    marked = regions.trace.to(ink.device)
+    reached = binary_dilation(regions.trace[0].cpu().numpy(), iterations=SOFT_EDGE)
+    near = torch.from_numpy(reached)[None].to(ink.device)
+    own, traced = trace_lines(drawing)
+    whole = own + traced
+    traced = torch.where(marked, whole, torch.where(near, traced, 0))
+    return ink * (1 - traced / whole.clamp(min=1e-6)), traced
 
 
 def line_color(drawing: Tensor, ink: np.ndarray) -> np.ndarray:
@@ -45,9 +62,7 @@ def line_color(drawing: Tensor, ink: np.ndarray) -> np.ndarray:
     chroma = np.ptp(rgb[inked], axis=-1)
     if not inked.any() or (chroma > COLORED).mean() < COLORED_SHARE:
         return np.zeros(3, dtype=np.uint8)
-    blank = rgb[ink == 0]
-    paper = np.median(blank, axis=0).clip(min=0.35) if len(blank) else np.ones(3, dtype=np.float32)
-    white = (rgb / paper).clip(0, 1)
+    white = whitened(drawing)[0].cpu().numpy()
     # The thinner the ink, the less the pixel tells of its colour: from a few levels of 255 nothing is concluded.
     pure = 1 - (1 - white) / np.maximum(ink, 8 / 255)[..., None]
     return torch.from_numpy(pure).clamp(0, 1).mul(255).round().byte().numpy()

@@ -4,14 +4,15 @@ import math
 
 import numpy as np
 import torch
-from scipy.ndimage import binary_dilation, distance_transform_edt, gaussian_filter, label
+from scipy.ndimage import distance_transform_edt, gaussian_filter, label
 from scipy.ndimage import maximum as largest
 from torch import Tensor
 
 from ..prepare.blur import OnStrip
 from ..prepare.pictures import resize_picture
 from .color import to_lab, to_rgb
-from .ink import drawn_ink, trace_lines, whitened
+from .drawn_lines import without_trace
+from .ink import drawn_ink, whitened
 from .regions import Regions, color_sums
 
 LINE_COLORS = ("drawing", "black", "color", "tinted")
@@ -22,8 +23,6 @@ DARKEN = 0.55
 SMOOTH, LEAST_SMOOTH = 0.006, 3.0
 #: How far enlarging blurs a picture's own lines, in the picture's pixels.
 BLURRED = 1.5
-#: How far beyond the pixels of a trace line its soft edge reaches, in pixels.
-SOFT_EDGE = 2
 #: Directions in which a trace line's neighbours are looked for, and how far at most, in pixels.
 DIRECTIONS, FARTHEST = 16, 64
 
@@ -62,9 +61,7 @@ def ink_over(
     # the colour that it lies on. Source: "colour to alpha" of paint programs.
     cover = 1 - white.amin(dim=-1)
     ink = cover if line_color == "drawing" else drawn_ink(drawing).cpu()
-    trace = torch.zeros_like(ink)
-    if regions is not None and regions.trace is not None:
-        ink, trace = _without_trace(drawing.cpu(), ink, regions.trace[0].cpu().numpy())
+    ink, trace = without_trace(drawing.cpu(), ink, regions)
     on_strip()
     base = _clean_below(fill, ink, trace, on_strip=on_strip)
     on_strip()
@@ -80,19 +77,6 @@ def ink_over(
         line = base.new_tensor(color if line_color == "color" else (0, 0, 0)) / 255 * laid
     over = (base * (1 - laid) + line).clamp(0, 1)
     return torch.where(laid > 0, over, base), laid[..., 0]
-
-
-def _without_trace(drawing: Tensor, ink: Tensor, marked: np.ndarray) -> tuple[Tensor, Tensor]:
-    """Take trace lines out of the ink [1, H, W]; return it and the trace lines' own amount.
-
-    Args:
-        marked: [H, W] bool, where the trace lines are; soft edges reach a little farther.
-    """
-    near = torch.from_numpy(binary_dilation(marked, iterations=SOFT_EDGE))[None] if marked.any() else torch.zeros(())
-    own, traced = trace_lines(drawing)
-    traced = torch.where(near > 0, traced, 0)
-    kept = torch.where(near > 0, own / (own + traced).clamp(min=1e-6), 1.0)
-    return ink * kept, traced
 
 
 def _clean_below(fill: Tensor, ink: Tensor, trace: Tensor, margin: int = 0, on_strip: OnStrip = lambda: None) -> Tensor:
