@@ -18,10 +18,14 @@ FILE_INPUTS = {
     ("ColorizeLineExtractorLoader", "model_name"): "models/colorize_line_extractors",
     ("ColorizeLoadFrames", "folder"): "input",
     ("ColorizeLoadCarrier", "file"): "input",
+    ("ColorizeLoadPalette", "file"): "input",
     ("ColorizeSaveCarrier", "filename_prefix"): "output",
+    ("ColorizeSavePalette", "filename_prefix"): "output",
     ("ColorizeSaveCels", "filename_prefix"): "output",
     ("ColorizeSaveLayers", "filename_prefix"): "output",
 }
+#: Text that names no file: numbers, a colour's code, a palette's lines.
+NO_NAMES = {"frame_numbers", "color", "text"}
 #: Nodes that write.
 SAVERS = sorted(node for node, name in FILE_INPUTS if name == "filename_prefix")
 #: Ways out of a folder. {outside} is a folder beside ComfyUI's, {up} leads from the folder to it.
@@ -49,7 +53,13 @@ WAYS_OUT = (
     "..",
     "/",
 )
-NAMES = {"ColorizeLoadFrames": "shot", "ColorizeLoadCarrier": "hero.carrier.safetensors"}
+NAMES = {
+    "ColorizeLoadFrames": "shot",
+    "ColorizeLoadCarrier": "hero.carrier.safetensors",
+    "ColorizeLoadPalette": "hero.gpl",
+}
+#: Files that inputs offer in the folders where they look for them.
+MARKED = ("marked.carrier.safetensors", "marked.gpl", "marked/marked.png")
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +71,7 @@ def outside(studio, pack, base_directory, tiny_checkpoint):
     pack.module("colorize_core.carrier.carrier_file").write_carrier(
         studio.carrier(), folder / "hero.carrier.safetensors"
     )
+    (folder / "hero.gpl").write_text("GIMP Palette\n1 2 3 black\n")
     shutil.copy(tiny_checkpoint, folder / "model.safetensors")
     link = base_directory / "models" / "checkpoints" / "linked folder"
     link.symlink_to(folder)
@@ -72,10 +83,11 @@ def outside(studio, pack, base_directory, tiny_checkpoint):
 @pytest.fixture(scope="module")
 def to_save(studio, pack):
     """What each saver is given."""
-    modules = (pack.module(f"colorize_core.finish.{name}") for name in ("regions", "palette"))
+    regions = painted(*(pack.module(f"colorize_core.finish.{name}") for name in ("regions", "palette")))
     return {
         "ColorizeSaveCarrier": {"carrier": studio.carrier()},
-        "ColorizeSaveCels": {"regions": painted(*modules)},
+        "ColorizeSaveCels": {"regions": regions},
+        "ColorizeSavePalette": {"palette": regions.palette},
         "ColorizeSaveLayers": {"drawing": torch.ones(1, 4, 4, 3), "format": "ora"},
     }
 
@@ -96,7 +108,7 @@ def test_every_file_input_is_in_the_list(pack, base_directory):
     for place in ("models/checkpoints", "models/colorize_segmenters", "models/colorize_line_extractors"):
         marked.append(base_directory / place / "marked.safetensors")
     for place in ("input", "output", "temp", "user"):
-        marked += [base_directory / place / name for name in ("marked.carrier.safetensors", "marked/marked.png")]
+        marked += [base_directory / place / name for name in MARKED]
     for path in marked:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"")
@@ -106,7 +118,7 @@ def test_every_file_input_is_in_the_list(pack, base_directory):
             declared = node.INPUT_TYPES()
             for name, (kind, *options) in (declared["required"] | declared.get("optional", {})).items():
                 choices = kind if isinstance(kind, list) else options[0].get("options", ())
-                if (kind == "STRING" and name != "frame_numbers") or any("marked" in str(choice) for choice in choices):
+                if (kind == "STRING" and name not in NO_NAMES) or any("marked" in str(choice) for choice in choices):
                     found.add((node.GET_SCHEMA().node_id, name))
     finally:
         for path in marked:
