@@ -8,6 +8,7 @@ import torch
 from scipy.cluster.vq import vq
 from torch import Tensor
 
+from ..prepare.blur import OnStrip
 from ..prepare.masks import checked_mask, fit_batch, fit_mask
 from ..prepare.pictures import as_rgb
 from .color import to_rgb
@@ -41,6 +42,7 @@ def extract_palette(
     merge: float = 4.0,
     smallest_share: float = 0.0015,
     on_frame: Callable[[], object] = lambda: None,
+    on_strip: OnStrip = lambda: None,
 ) -> Extracted:
     """Find the colours of a character in one or several pictures of it.
 
@@ -54,17 +56,19 @@ def extract_palette(
         most: swatches at most, at least 1.
         merge: colours nearer than this ΔE (CIE76) are one.
         smallest_share: share of the area, paper left out, below which a colour is none; in [0, 1].
-        on_frame: called before each picture is looked at.
+        on_frame: called before each picture is looked at. on_strip: see `OnStrip`; called between the steps.
     """
-    sheets = []
+    sheets, areas, unrests = [], [], []
     for frame, wanted in _frames(image, mask):
         on_frame()
-        sheets.append(SheetPixels(frame, wanted))
-    area = sum(int(sheet.kept.sum()) for sheet in sheets)
+        sheets.append(SheetPixels(frame, wanted, on_strip))
+        areas.append(int(sheets[-1].kept.sum()))
+        unrests.append(sheets[-1].unrest)
+    area = sum(areas)
     if not area:
         return Extracted(Palette(), ())
     least = max(1.0, smallest_share * area)
-    unrest = float(np.median([sheet.unrest for sheet in sheets]))
+    unrest = float(np.median(unrests))
     apart = min(max(merge, APART * unrest), 3 * max(merge, 1.0))
     centers = _exact_centers(sheets, apart, least)
     centers = _even_centers(sheets, centers, apart, least)
@@ -103,10 +107,12 @@ def _tallied(sheets: list[SheetPixels], chosen: Callable[[SheetPixels], np.ndarr
     Returns:
         The colours [U, 3] in CIELAB with their codes as [U], and pixels of each [U].
     """
-    codes = np.concatenate([sheet.codes for sheet in sheets])
-    counts = np.concatenate([np.bincount(sheet.place[chosen(sheet)], minlength=len(sheet.codes)) for sheet in sheets])
-    codes, place = np.unique(codes, return_inverse=True)
-    counts = np.bincount(place.ravel(), weights=counts, minlength=len(codes))
+    tallies = []
+    for sheet in sheets:
+        sheet.on_strip()
+        tallies.append(np.bincount(sheet.place[chosen(sheet)], minlength=len(sheet.codes)))
+    codes, place = np.unique(np.concatenate([sheet.codes for sheet in sheets]), return_inverse=True)
+    counts = np.bincount(place.ravel(), weights=np.concatenate(tallies), minlength=len(codes))
     return codes[counts > 0], counts[counts > 0]
 
 

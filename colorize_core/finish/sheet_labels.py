@@ -55,6 +55,7 @@ def looked_at(sheets: list[SheetPixels], centers: np.ndarray) -> Seen:
     touching = np.zeros((count + 1, count + 1))
     known = lab_of(centers)
     for sheet in sheets:
+        sheet.on_strip()
         nearest, distance = vq(sheet.lab, known)
         labels = np.where(sheet.kept, nearest[sheet.place], count).astype(np.int16)
         areas += np.bincount(labels.ravel(), minlength=count + 1)

@@ -8,6 +8,7 @@ import torch
 from PIL import Image, ImageFilter
 from scipy.ndimage import label, maximum_filter, uniform_filter
 
+from ..prepare.blur import OnStrip
 from .color import to_lab
 
 #: Difference of 8-bit levels over a 256th of the picture's side up to which a pixel lies in no edge.
@@ -44,13 +45,16 @@ class SheetPixels:
 
     Attributes:
         levels: [H, W, 3] uint8, sRGB. wanted: [H, W] bool, where colours are looked for, paper included.
+        on_strip: see `OnStrip`; called before what takes long.
     """
 
     levels: np.ndarray
     wanted: np.ndarray
+    on_strip: OnStrip = lambda: None
 
     @cached_property
     def _unique(self) -> tuple[np.ndarray, np.ndarray]:
+        self.on_strip()
         calm = np.where((self.even & ~self.exact)[..., None], self._smooth, self.levels)
         codes, place = np.unique(codes_of(calm), return_inverse=True)
         return codes, place.reshape(self.levels.shape[:2]).astype(np.int32)
@@ -95,6 +99,7 @@ class SheetPixels:
     @cached_property
     def change(self) -> np.ndarray:
         """[H, W] int16: how many levels the picture changes here over a 256th of its side, grain aside."""
+        self.on_strip()
         reach = max(1, round(self.side / 512))
         smooth = self._smooth.astype(np.int16)
         change = np.zeros(smooth.shape[:2], dtype=np.int16)
@@ -113,12 +118,14 @@ class SheetPixels:
     @cached_property
     def calm(self) -> np.ndarray:
         """[H, W] bool: `even`, or it changes much less than close by, as the middle of a narrow part does."""
+        self.on_strip()
         around = maximum_filter(self.change, 2 * max(2, round(self.side / 100)) + 1)
         return self.even | ((self.change <= 3 * EVEN) & (self.change <= CALM * around))
 
     @cached_property
     def paper(self) -> np.ndarray:
         """[H, W] bool: near white like the border, and joined to it outside of what was asked for."""
+        self.on_strip()
         height, width = self.levels.shape[:2]
         edges = np.zeros((height, width), dtype=bool)
         edges[0] = edges[-1] = edges[:, 0] = edges[:, -1] = True

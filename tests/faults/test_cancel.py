@@ -162,13 +162,14 @@ PICTURES = {
     "a large mask that grows": large("ColorizeMergeMasks", grow=16),
     "a large mask that is feathered": large("ColorizeMergeMasks", feather=16),
     "preview": frame_by_frame("ColorizePreviewRegions", width=64, height=96),
+    "palette": frame_by_frame("ColorizeExtractPalette"),
     "lines over colours": frame_by_frame("ColorizeInkOver", line_color="tinted"),
     "layers": frame_by_frame("ColorizeSaveLayers", format="ora"),
     "measuring": frame_by_frame("ColorizeMeasure"),
 }
 #: How much is done to its end.
 PARTS = dict.fromkeys(
-    ("drawings", "masks", "bleaching", "preview", "lines over colours", "layers", "measuring"), 1 / FRAMES
+    ("drawings", "masks", "bleaching", "preview", "palette", "lines over colours", "layers", "measuring"), 1 / FRAMES
 )
 PARTS |= dict.fromkeys(("a large drawing", "a large mask that grows", "a large mask that is feathered"), 1 / 4)
 

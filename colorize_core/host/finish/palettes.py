@@ -6,6 +6,7 @@ from ...finish.extract_palette import extract_palette
 from ...finish.palette import Palette
 from ...finish.palette_sheet import draw_palette
 from ...prepare.pictures import checked_picture
+from ..loading import stop_when_cancelled
 from ..prepare.frames import each_frame
 
 NOTHING_FOUND = "No colours found: there is paper alone, or the mask is empty."
@@ -16,7 +17,7 @@ def palette_of(
 ) -> tuple[Palette, Tensor]:
     """Extract a palette and draw its sheet; see `extract_palette`."""
     steps = each_frame(len(checked_picture(image)))
-    found = extract_palette(image, mask, most, merge, smallest_share, on_frame=lambda: next(steps, None))
+    found = extract_palette(image, mask, most, merge, smallest_share, lambda: next(steps, None), stop_when_cancelled)
     for _ in steps:  # what is left, and the bar's last step
         pass
     return found.palette, draw_palette(found.palette, found.shares, NOTHING_FOUND)
