@@ -102,7 +102,7 @@ def make_flats(
     if choice.shading == "two_tones":
         paint = shaded(paint, lab, filled, swatch, weights, palette, seen)
     if by_pixel:
-        for region in np.flatnonzero(unsure):
+        for region in np.flatnonzero(unsure).tolist():
             paint_by_pixel(paint, lab, filled, region, table.box[region], seen)
             stop()
     colors = torch.cat([palette.colors, torch.tensor([PAPER], dtype=torch.uint8)])

@@ -185,7 +185,7 @@ def as_the_picture_has_them(voters: Voters, candidates: Tensor, families: Famili
             expected = shares / shares.sum(axis=1, keepdims=True) @ palette[members]
             weight = sure[own][:, None]
             mean = ((votes.median[own] - expected) * weight).sum(axis=0) / (weight.sum() + PRIOR * voters.area.sum())
-            length = np.linalg.norm(mean)
+            length = float(np.linalg.norm(mean))
             off[members] = TRUST * mean * min(1.0, MOST_OFF / max(length, 1e-6))
         off[-1] = 0
         moved = torch.from_numpy((palette + off).astype(np.float32))
