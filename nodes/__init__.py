@@ -7,10 +7,10 @@ from .carrier.encode import ColorizeEncodeBackground, ColorizeEncodeReference, C
 from .carrier.regions import ColorizeAddRegion
 from .carrier.text import ColorizeManipulateTokens
 from .family.checkpoint import ColorizeCheckpointLoader, ColorizeTaggerLoader
-from .finish.ink_over import ColorizeInkOver
-from .finish.measure import ColorizeMeasure
 from .finish.cels import ColorizeSaveCels
+from .finish.ink_over import ColorizeInkOver
 from .finish.layers import ColorizeMakeLayers, ColorizeSaveLayers
+from .finish.measure import ColorizeMeasure
 from .finish.palettes import ColorizeExtractPalette, ColorizeLoadPalette, ColorizePalette, ColorizeSavePalette
 from .prepare.examples import ColorizeExamplePicture
 from .prepare.lines import ColorizeExtractLines, ColorizeLineExtractorLoader
@@ -54,15 +54,15 @@ NODES: list[type[io.ComfyNode]] = [
     ColorizeSampleSequence,
     ColorizeAttentionInjection,
     ColorizeManipulateTokens,
-    ColorizeInkOver,
-    ColorizeMeasure,
-    ColorizeSaveCels,
-    ColorizeSaveLayers,
-    ColorizeMakeLayers,
     ColorizeExtractPalette,
     ColorizePalette,
     ColorizeLoadPalette,
     ColorizeSavePalette,
+    ColorizeInkOver,
+    ColorizeSaveCels,
+    ColorizeSaveLayers,
+    ColorizeMakeLayers,
+    ColorizeMeasure,
 ]
 #: Nodes that need a type of `io` which only newer versions of ComfyUI have.
 NEWER: dict[type[io.ComfyNode], str] = {ColorizeMakeLayers: "Layers"}

@@ -100,23 +100,6 @@ SEARCH_WORDS = {
         "text edit", "prompt", "change color by text", "recolor", "hair color",
         "文字で編集", "プロンプト", "色変更", "髪色", "文字修改", "提示词", "改色", "发色",
     ),
-    "ColorizeInkOver": (
-        "line art", "lineart overlay", "ink", "colored lines", "line color", "multiply", "trace lines",
-        "線画合成", "線画を重ねる", "色トレス", "主線", "线稿叠加", "线条上色", "色线", "描线",
-    ),
-    "ColorizeMeasure": (
-        "delta E", "CIEDE2000", "color difference", "heat map", "evaluate", "PSNR", "quality", "leak",
-        "色差", "評価", "計測", "ヒートマップ", "塗り間違い", "色差测量", "评估", "热力图", "漏色",
-    "ColorizeSaveCels": (
-        "cel", "indexed png", "tga", "OpenToonz", "RETAS", "ink and paint", "export frames", "transparent png",
-        "セル", "仕上げ", "連番書き出し", "インデックスカラー", "赛璐珞", "导出序列帧", "索引颜色",
-    ),
-    "ColorizeSaveLayers": (
-        "psd", "ora", "photoshop", "clip studio", "krita", "gimp", "layered file", "export layers",
-        "レイヤー", "レイヤー保存", "書き出し", "クリスタ", "图层", "分层", "保存图层", "导出",
-    ),
-    "ColorizeMakeLayers": (
-        "layers", "layered image", "compositor", "レイヤー", "合成", "图层", "分层", "合成器",
     "ColorizeExtractPalette": (
         "color palette", "pick colors", "eyedropper", "swatches", "color picker", "dominant colors", "color chart",
         "パレット", "色抽出", "スポイト", "色見本", "色指定", "调色板", "提取颜色", "取色", "吸管", "色卡",
@@ -130,5 +113,24 @@ SEARCH_WORDS = {
     ),
     "ColorizeSavePalette": (
         "gpl", "GIMP palette", "Krita palette", "export palette", "パレット", "書き出し", "调色板", "导出色卡",
+    ),
+    "ColorizeInkOver": (
+        "line art", "lineart overlay", "ink", "colored lines", "line color", "multiply", "trace lines",
+        "線画合成", "線画を重ねる", "色トレス", "主線", "线稿叠加", "线条上色", "色线", "描线",
+    ),
+    "ColorizeSaveCels": (
+        "cel", "indexed png", "tga", "OpenToonz", "RETAS", "ink and paint", "export frames", "transparent png",
+        "セル", "仕上げ", "連番書き出し", "インデックスカラー", "赛璐珞", "导出序列帧", "索引颜色",
+    ),
+    "ColorizeSaveLayers": (
+        "psd", "ora", "photoshop", "clip studio", "krita", "gimp", "layered file", "export layers",
+        "レイヤー", "レイヤー保存", "書き出し", "クリスタ", "图层", "分层", "保存图层", "导出",
+    ),
+    "ColorizeMakeLayers": (
+        "layers", "layered image", "compositor", "レイヤー", "合成", "图层", "分层", "合成器",
+    ),
+    "ColorizeMeasure": (
+        "delta E", "CIEDE2000", "color difference", "heat map", "evaluate", "PSNR", "quality", "leak",
+        "色差", "評価", "計測", "ヒートマップ", "塗り間違い", "色差测量", "评估", "热力图", "漏色",
     ),
 }  # fmt: skip

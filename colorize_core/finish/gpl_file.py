@@ -1,22 +1,3 @@
-"""Palettes as text of the GIMP palette format, which most programs for painting read."""
-
-from .palette import Palette
-
-
-def gpl_text(palette: Palette, name: str) -> str:
-    """Write a palette, a swatch a line.
-
-    Args:
-        name: of the palette, for people.
-    """
-    rows = ["{:3} {:3} {:3}\t{}".format(*swatch.color, _line(swatch.name)) for swatch in palette.swatches]
-    return "\n".join(["GIMP Palette", f"Name: {_line(name)}", "Columns: 8", "#", *rows, ""])
-
-
-def _line(text: str) -> str:
-    return " ".join(text.encode("utf-8", "replace").decode("utf-8").split())
-
-
 """Palette files of GIMP, Krita and Inkscape: text, a row `R G B name` a colour.
 
 Source: GIMP, developer documentation, "GPL palette file format"; the variant with transparency is Aseprite's.
@@ -119,7 +100,8 @@ def _unique(name: str, used: set[str]) -> str:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    """Return a text as a file's row can hold it."""
+    return " ".join(text.encode("utf-8", "replace").decode("utf-8").split())
 
 
 def _refused(path: Path, fault: str) -> ColorizeError:

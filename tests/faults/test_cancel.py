@@ -163,14 +163,13 @@ PICTURES = {
     "a large mask that is feathered": large("ColorizeMergeMasks", feather=16),
     "preview": frame_by_frame("ColorizePreviewRegions", width=64, height=96),
     "lines over colours": frame_by_frame("ColorizeInkOver", line_color="tinted"),
+    "layers": frame_by_frame("ColorizeSaveLayers", format="ora"),
     "measuring": frame_by_frame("ColorizeMeasure"),
 }
 #: How much is done to its end.
-PARTS = dict.fromkeys(("drawings", "masks", "bleaching", "preview", "lines over colours", "measuring"), 1 / FRAMES)
-    "layers": frame_by_frame("ColorizeSaveLayers", format="ora"),
-}
-#: How much is done to its end.
-PARTS = dict.fromkeys(("drawings", "masks", "bleaching", "preview", "layers"), 1 / FRAMES)
+PARTS = dict.fromkeys(
+    ("drawings", "masks", "bleaching", "preview", "lines over colours", "layers", "measuring"), 1 / FRAMES
+)
 PARTS |= dict.fromkeys(("a large drawing", "a large mask that grows", "a large mask that is feathered"), 1 / 4)
 
 

@@ -151,12 +151,15 @@ def layers(value: Any, hands_on: bool) -> None:
         mask(layer["mask"], False)
         assert layer["x"] >= 0 and layer["x"] + layer["image"].shape[2] <= width
         assert layer["y"] >= 0 and layer["y"] + layer["image"].shape[1] <= height
+
+
 def palette(value: Any, hands_on: bool) -> None:
     names = [swatch.name for swatch in value.swatches]
     assert len(set(names)) == len(names) and all(name.strip() for name in names)
     for swatch in value.swatches:
         assert all(isinstance(level, int) and 0 <= level <= 255 for level in swatch.color)
-        assert (swatch.role == "base") == (swatch.base == "") and (not swatch.base or swatch.base in names)
+        assert swatch.base in names if swatch.role in ("shadow", "highlight") or swatch.base else True
+        assert swatch.role in ("base", "shadow", "highlight", "line") and not (swatch.role == "base" and swatch.base)
 
 
 CHECKS: dict[str, Callable[[Any, bool], None]] = {

@@ -66,15 +66,6 @@ class References:
 
 
 @dataclass(frozen=True)
-class Colors:
-    """A palette: colours in 8-bit sRGB, which of them the last one is the shadow of, and how their names begin."""
-
-    colors: tuple[tuple[int, int, int], ...] = ()
-    shaded: int | None = None
-    name: str = "color"
-
-
-@dataclass(frozen=True)
 class Letterbox:
     """The box of a drawing on a canvas, (height, width) each."""
 
@@ -106,41 +97,35 @@ class Conditioning:
 
 @dataclass(frozen=True)
 class Swatches:
-    """A palette of swatches in chance colours; with shadows and lines among them where there are several."""
+    """A palette.
 
-    count: int
-    seed: int = 0
+    Attributes:
+        colors: of the swatches, sRGB in 0 … 255. name: how their names begin.
+        roles: whether every second one is a shadow, a highlight or a line.
+    """
+
+    colors: tuple[tuple[int, int, int], ...] = ()
+    name: str = "color"
+    roles: bool = False
 
 
 @dataclass(frozen=True)
 class Areas:
-    """Regions of a drawing: a grid of cells with lines between them.
+    """Regions of a drawing: cells with lines between them.
 
     Attributes:
         shape: (frames, height, width).
-        cells: along each side. palette: whose swatches they were given, None before the flats.
+        cells: along each side; along the upper one alone where they are stripes. 0: there are no regions.
+        palette: whose swatches they were given, None before the flats.
         trace: with trace lines. outside: whether a margin belongs to no region.
     """
 
     shape: tuple[int, int, int]
     cells: int = 3
+    stripes: bool = False
     palette: Swatches | None = None
     trace: bool = False
     outside: bool = False
-class Flats:
-    """COLORIZE_REGIONS.
-
-    Attributes:
-        frames: how many. size: (height, width). count: regions in each.
-        swatches: of the palette; None for regions that nothing has painted yet.
-        trace: whether there are trace lines.
-    """
-
-    frames: int
-    size: tuple[int, int]
-    count: int
-    swatches: int | None = None
-    trace: bool = False
 
 
 # --- numbers, text and choices ---
@@ -325,41 +310,33 @@ def letterboxes(draw: Callable, options: Mapping[str, Any], name: str, odd: bool
     return Letterbox(draw(sizes()), draw(sizes()))
 
 
-def palettes(options: Mapping[str, Any], name: str, odd: bool) -> st.SearchStrategy:
-    counts = st.sampled_from([0, 256]) if odd else st.integers(1, 12)
-    return st.builds(Swatches, counts, st.integers(0, 3))
+#: Palettes as nobody makes them by hand: none, one colour under several names, more than an indexed picture has.
+ODD_PALETTES = (
+    Swatches(),
+    Swatches(((7, 7, 7),) * 3),
+    *(Swatches(tuple((i % 256, i // 2, 9) for i in range(count)), "色", True) for count in (256, 300)),
+)
+
+
+@st.composite
+def palettes(draw: Callable, options: Mapping[str, Any], name: str, odd: bool) -> Swatches:
+    if odd:
+        return draw(st.sampled_from(ODD_PALETTES))
+    colors = draw(st.lists(st.tuples(*[st.integers(0, 255)] * 3), min_size=1, max_size=12))
+    return Swatches(tuple(colors), draw(st.sampled_from(["color", "髪", "袖 1", "a/b"])), draw(st.booleans()))
 
 
 @st.composite
 def areas(draw: Callable, options: Mapping[str, Any], name: str, odd: bool) -> Areas:
     shape = (draw(batches()), *draw(sizes()))
-    flat = draw(st.none() | palettes({}, "palette", odd))
-    return Areas(shape, draw(st.integers(0, 4)), flat, draw(st.booleans()), draw(st.booleans()))
-@st.composite
-def flats(draw: Callable, options: Mapping[str, Any], name: str, odd: bool) -> Flats:
-    swatches = draw(st.sampled_from([None, 0, 256, 300])) if odd else draw(st.integers(1, 9))
-    return Flats(draw(batches()), draw(sizes()), draw(st.integers(0, 6)), swatches, draw(st.integers(0, 3)) == 0)
+    palette = draw(palettes({}, "palette", odd)) if draw(st.integers(0, 3)) else None
+    trace, outside = draw(st.integers(0, 3)) == 0, draw(st.booleans())
+    return Areas(shape, draw(st.integers(0, 6)), draw(st.booleans()), palette, trace, outside)
 
 
 def strengths_by_block(options: Mapping[str, Any], name: str, odd: bool) -> st.SearchStrategy:
     blocks = st.tuples(st.sampled_from(["input", "middle", "output"]), st.integers(0, 11))
     return st.dictionaries(blocks, st.floats(0, 4), max_size=19)
-
-
-@st.composite
-def palettes(draw: Callable, options: Mapping[str, Any], name: str, odd: bool) -> Colors:
-    """Some colours, often with a shadow; odd are very many, none, and one colour under several names."""
-    levels = st.tuples(*[st.integers(0, 255)] * 3)
-    if odd:
-        return draw(
-            st.sampled_from(
-                [Colors(), Colors(((7, 7, 7),) * 3), Colors(tuple((i % 256, i // 2, 9) for i in range(300)))]
-            )
-        )
-    colors = draw(st.lists(levels, min_size=1, max_size=6))
-    return Colors(
-        tuple(colors), draw(st.sampled_from([None, 0])), draw(st.sampled_from(["color", "髪", "袖 1", "a/b"]))
-    )
 
 
 def things(socket: str, ordinary: tuple[str, ...], odd_ones: tuple[str, ...]) -> Callable[..., st.SearchStrategy]:
@@ -387,7 +364,6 @@ STRATEGIES: dict[str, Callable[..., st.SearchStrategy]] = {
     "COLORIZE_PALETTE": palettes,
     "COLORIZE_REGIONS": areas,
     "COLORIZE_BLOCK_STRENGTHS": strengths_by_block,
-    "COLORIZE_REGIONS": flats,
     "MODEL": things("MODEL", ("tiny", "patched", "anonymous"), ("other", "narrow", "linear")),
     "COLORIZER": things("COLORIZER", ("tiny",), ("other", "narrow")),
     "CONTROL_NET": things("CONTROL_NET", ("tiny",), ("other", "t2i adapter")),
@@ -396,7 +372,6 @@ STRATEGIES: dict[str, Callable[..., st.SearchStrategy]] = {
     "COLORIZE_SEGMENTER": things("COLORIZE_SEGMENTER", ("isnet",), ()),
     "COLORIZE_LINE_EXTRACTOR": things("COLORIZE_LINE_EXTRACTOR", ("sketch keras",), ()),
     "COLORIZE_TAGGER": things("COLORIZE_TAGGER", ("tagger",), ()),
-    "COLORIZE_PALETTE": palettes,
 }
 
 
@@ -463,20 +438,11 @@ def matched(draw: Callable, drawn: dict[str, Any]) -> dict[str, Any]:
             drawn[name] = Letterbox(pictures_here[0].shape[1:3], value.canvas)
     for name, value in drawn.items():
         lines = drawn.get("drawing") or next(iter(pictures_here), None)
-        if (
-            isinstance(value, Areas)
-            and isinstance(lines, Numbers)
-            and len(lines.shape) == 4
-            and draw(st.integers(0, 5))
-        ):
-            count = draw(st.sampled_from([1, lines.shape[0]]))
-            drawn[name] = replace(value, shape=(count, *lines.shape[1:3])) if 0 not in lines.shape else value
+        fits = isinstance(value, Areas) and lines in pictures_here and 0 not in lines.shape
+        if fits and draw(st.integers(0, 5)):
+            drawn[name] = replace(value, shape=(draw(st.sampled_from([1, lines.shape[0]])), *lines.shape[1:3]))
     if "line_color" in drawn and isinstance(drawn.get("color"), str) and draw(st.integers(0, 3)):
         drawn["color"] = draw(st.sampled_from(["#000000", "#A0522d", "fff", "#123"]))
-    regions, drawing = drawn.get("regions"), drawn.get("drawing")
-    with_lines = isinstance(regions, Flats) and isinstance(drawing, Numbers) and len(drawing.shape) == 4
-    if with_lines and 0 not in drawing.shape and draw(st.integers(0, 4)):
-        drawn["regions"] = replace(regions, size=drawing.shape[1:3])
     rising = sorted(name for name in drawn if name.startswith("threshold_"))
     if rising and draw(st.integers(0, 4)):
         numbers = [drawn.pop(name) for name in rising]

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from PIL import Image
 from safetensors.torch import save_file
@@ -96,73 +97,45 @@ class Workshop:
         return fit_box(*letterbox.drawing, *letterbox.canvas)
 
     def make_swatches(self, swatches: Any) -> Any:
+        """A palette; a shadow is named as text names it, a highlight otherwise, and a line is nobody's."""
         module = self.pack.module("colorize_core.finish.palette")
-        colors = torch.randint(0, 256, (swatches.count, 3), generator=torch.Generator().manual_seed(swatches.seed))
-        roles = ("base", "shadow", "base", "line")
-        return module.Palette(
-            tuple(
-                module.Swatch(f"c{index}", tuple(color), roles[index % 4], f"c{index - 1}" * (index % 4 == 1))
-                for index, color in enumerate(colors.tolist())
-            )
-        )
+        made: list[Any] = []
+        for index, color in enumerate(swatches.colors):
+            name, base = f"{swatches.name} {index}", f"{swatches.name} {index - index % 2}"
+            role = ("base", "shadow", "base", "highlight", "base", "line")[index % 6] if swatches.roles else "base"
+            named = {"shadow": (f"{base} shadow", base), "highlight": (name, base)}.get(role, (name, ""))
+            made.append(module.Swatch(named[0], color, role, named[1]))
+        return module.Palette(tuple(made))
 
     def make_areas(self, areas: Any) -> Any:
-        """Regions in a grid; of a cell of one pixel nothing but its line is left."""
+        """Regions in a grid or in upright stripes; of a cell of one pixel nothing but its line is left."""
         module, (frames, height, width) = self.pack.module("colorize_core.finish.regions"), areas.shape
         rows, columns = (
             torch.div(torch.arange(side) * areas.cells, side, rounding_mode="floor") for side in (height, width)
         )
-        cells = rows[:, None] * max(areas.cells, 1) + columns + 1
+        rows = rows * (not areas.stripes)
+        cells = (rows[:, None] * max(areas.cells, 1) + columns + 1) * bool(areas.cells)
         lines = torch.zeros(height, width, dtype=torch.bool)
         lines[1:] |= (rows.diff() > 0)[:, None]
         lines[:, 1:] |= columns.diff() > 0
-        cells = cells * bool(areas.cells)
         if areas.outside:
             cells[:, : width // 4] = 0
         filled = torch.unique(cells, return_inverse=True)[1] + (cells > 0).all()
         filled = filled.to(torch.int32).expand(frames, -1, -1).contiguous()
         lines = lines.expand(frames, -1, -1).contiguous()
-        palette = None if areas.palette is None else self.made(areas.palette)
-        found = module.Regions(
-            filled=filled,
-            ink=lines,
-            tables=tuple(module.table_of(frame.numpy()) for frame in filled),
-            trace=lines.roll(2, dims=-1) & ~lines if areas.trace else None,
-            palette=palette,
-        )
-        if not palette:
-            return found
-        paint = torch.where(filled > 0, (filled - 1) % len(palette), module.NO_SWATCH).to(torch.int16)
-        for table in found.tables:
-            table.swatch[1:] = (torch.arange(len(table) - 1) % len(palette)).numpy()
-            table.color[1:] = palette.colors.numpy()[table.swatch[1:]]
-        return dataclasses.replace(found, paint=paint)
-    def make_flats(self, flats: Any) -> Any:
-        """Regions in upright stripes with ink between them, each in one of the palette's colours or in none."""
-        finish = {name: self.pack.module(f"colorize_core.finish.{name}") for name in ("regions", "palette")}
-        height, width = flats.size
-        stripes = (torch.arange(width) * (flats.count + 1) // width).to(torch.int32)
-        filled = stripes.expand(flats.frames, height, width).contiguous()
-        ink = torch.zeros(filled.shape, dtype=torch.bool)
-        ink[..., 1:] = filled[..., 1:] != filled[..., :-1]
-        tables = tuple(finish["regions"].table_of(frame.numpy()) for frame in filled)
-        palette = paint = None
-        if flats.swatches is not None:
-            colors = [(i * 37 % 256, i * 91 % 256, i * 13 % 256) for i in range(flats.swatches)]
-            roles = ("base", "shadow", "highlight", "line")
-            swatches = [finish["palette"].Swatch(f"色 {i}", color, roles[i % 4]) for i, color in enumerate(colors)]
-            palette = finish["palette"].Palette(tuple(swatches))
-            paint = ((filled * 7) % (flats.swatches + 1) - 1).to(torch.int16)
-        trace = ink.roll(1, -1) if flats.trace else None
-        return finish["regions"].Regions(filled, ink, tables, trace, palette, paint)
-    def make_colors(self, colors: Any) -> Any:
-        """A palette; names are numbered, a shadow stands last."""
-        module = self.pack.module("colorize_core.finish.palette")
-        swatches = [module.Swatch(f"{colors.name} {i}", color) for i, color in enumerate(colors.colors)]
-        if colors.shaded is not None:
-            base = swatches[colors.shaded].name
-            swatches.append(module.Swatch(f"{base} shadow", (1, 2, 3), "shadow", base))
-        return module.Palette(tuple(swatches))
+        trace = lines.roll(2, dims=-1) & ~lines if areas.trace else None
+        tables = tuple(module.table_of(frame.numpy()) for frame in filled)
+        found = module.Regions(filled=filled, ink=lines, tables=tables, trace=trace)
+        return found if areas.palette is None else self.painted(found, self.made(areas.palette))
+
+    def painted(self, regions: Any, palette: Any) -> Any:
+        """Give regions the swatches of a palette; some get none."""
+        for table in regions.tables:
+            table.swatch[:] = np.arange(len(table)) * 7 % (len(palette) + 1) - 1
+            has = table.swatch >= 0
+            table.color[has] = palette.colors.numpy()[table.swatch[has]]
+        paint = (regions.filled * 7 % (len(palette) + 1) - 1).to(torch.int16)
+        return dataclasses.replace(regions, palette=palette, paint=paint)
 
     def make_references(self, references: Any) -> Any:
         """A carrier, by the encode nodes."""

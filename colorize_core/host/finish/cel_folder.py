@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ...finish.cels import FORMATS, cel_of, check_indexed, painted, write_cel
-from ...finish.gpl_file import gpl_text
+from ...finish.gpl_file import SUFFIX, write_gpl
 from ...finish.regions import Regions
 from ...prepare.pictures import checked_picture
 from ..prepare.frames import each_frame
@@ -65,7 +65,7 @@ def save_cels(regions: Regions, drawing: Tensor | None, kind: str, prefix: str, 
                     write_cel(cel, kind, file)
                 if kind == "tga":
                     shown.append(torch.from_numpy(cel.rgba.astype(np.float32) / 255))
-            (part / f"{place.name}.gpl").write_text(gpl_text(palette, place.name), encoding="utf-8", newline="\n")
+            write_gpl(palette, part / f"{place.name}{SUFFIX}", place.name)
     subfolder = "/".join(filter(None, (place.subfolder.replace("\\", "/"), folder[0])))
     files = [{"filename": name, "subfolder": subfolder, "type": "output"} for name in names]
     return SavedCels(files, torch.stack(shown) if shown else None)

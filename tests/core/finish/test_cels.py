@@ -10,7 +10,6 @@ import torch
 from colorizediffusion.colorize_core.errors import ColorizeError
 from colorizediffusion.colorize_core.finish import palette, regions
 from colorizediffusion.colorize_core.finish.cels import cel_of, write_cel
-from colorizediffusion.colorize_core.finish.gpl_file import gpl_text
 from painted_regions import HAIR, INK, SKIN, drawing, painted
 from PIL import Image
 
@@ -84,9 +83,3 @@ def test_an_indexed_file_takes_255_colours_and_the_transparent_one(small_regions
 def test_regions_without_swatches_are_told(small_regions):
     with pytest.raises(ColorizeError, match="Flats"):
         cel_of(replace(small_regions, palette=None))
-
-
-def test_the_palette_as_text(small_regions):
-    assert gpl_text(small_regions.palette, "shot\n1").splitlines() == [
-        "GIMP Palette", "Name: shot 1", "Columns: 8", "#", "246 211 184\t肌", "125  79 158\thair & 髪",
-    ]  # fmt: skip

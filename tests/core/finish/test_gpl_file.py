@@ -51,10 +51,16 @@ def test_saved_and_loaded_again(tmp_path):
         )
     )
     path = tmp_path / "hero.gpl"
-    write_gpl(palette, path, "hero")
+    write_gpl(palette, path, "hero\n1")
     assert read_gpl(path) == palette
     rows = path.read_text(encoding="utf-8").splitlines()
-    assert rows[:3] == ["GIMP Palette", "Name: hero", "Columns: 4"] and "246 211 184\tskin" in rows
+    assert rows[:4] == ["GIMP Palette", "Name: hero 1", "Columns: 4", "246 211 184\tskin"]
+
+
+def test_a_name_that_no_file_can_hold(tmp_path):
+    path = tmp_path / "hero.gpl"
+    write_gpl(Palette((Swatch("a\nb\ud800", (1, 2, 3)),)), path, "hero")
+    assert swatches(path) == [("a b?", (1, 2, 3), "base")]
 
 
 @pytest.mark.parametrize(
