@@ -18,8 +18,11 @@ WANTED = {
     "线稿": {"ColorizePrepareSketch"},
     "抠图": {"ColorizeSegmentCharacter"},
 }
-#: Inputs of Apply Colorization that stay in sight: what the README names first when a picture is not right.
-IN_SIGHT = {"foreground_strength", "background_strength", "semantic_strength"}
+#: Numbers of Apply Colorization that stay in sight: what the README and its help page name first when a picture is not
+#: right, and the one strength that XL's base model has.
+IN_SIGHT = {"foreground_strength", "background_strength", "semantic_strength", "reference_strength"}
+#: Its choice that is folded away: version 1.5 alone has it.
+FOLDED_CHOICES = {"split_form"}
 SCRIPTS = {"English": r"^[ -~]+$", "Japanese or Chinese": r"[぀-ヿ一-鿿]"}
 
 
@@ -57,7 +60,7 @@ def test_newer_pages_are_told_of_both_and_older_ones_of_neither(pack, info, word
     numbers = {name for name, settings in widgets.items() if "step" in settings}
     folded = {name for name, settings in widgets.items() if settings.get("advanced")}
     knows_advanced = hasattr(io.Float.Input("x"), "advanced")
-    assert folded == (numbers - IN_SIGHT if knows_advanced else set())
+    assert folded == ((numbers - IN_SIGHT) | FOLDED_CHOICES if knows_advanced else set())
     knows_words = "search_aliases" in io.Schema.__dataclass_fields__
     for node, told in info.items():
         assert told.get("search_aliases") == (list(words[node]) if knows_words else None)

@@ -14,7 +14,7 @@ def output(host: Any) -> Iterator[Path]:
     """The output folder; what savers put there is taken away after the test."""
     folder = Path(host.folder_paths.get_output_directory())
     yield folder
-    for place in ("cels", "layers"):
+    for place in ("cels", "layers", "palettes"):
         shutil.rmtree(folder / place, ignore_errors=True)
 
 

@@ -1,17 +1,8 @@
 """Palettes through the nodes: from pictures, from text, to files and back."""
 
-import shutil
 from pathlib import Path
 
 import pytest
-
-
-@pytest.fixture
-def output(host):
-    """The output folder; its palettes are taken away after the test."""
-    folder = Path(host.folder_paths.get_output_directory())
-    yield folder
-    shutil.rmtree(folder / "palettes", ignore_errors=True)
 
 
 @pytest.fixture

@@ -8,8 +8,12 @@ from safetensors.torch import save_file
 
 SAME = 2e-5
 #: Crop to Box hands a finished picture on, and Manipulate Reference by Text only draws on it. What comes after the
-#: sampler has coloured pictures, which are whole; Ink Over's input is its drawing's.
-WITHOUT = {"ColorizeCropToBox", "ColorizeManipulateTokens", "ColorizeInkOver", "ColorizeMeasure"}
+#: sampler has coloured pictures, which are whole; Ink Over's input is its drawing's. Extract Palette has a mask, which
+#: leaves out whatever is not wanted.
+WITHOUT = {
+    "ColorizeCropToBox", "ColorizeManipulateTokens", "ColorizeExtractPalette", "ColorizeInkOver", "ColorizeSaveLayers",
+    "ColorizeMakeLayers", "ColorizeMeasure", "ColorizeFlats",
+}  # fmt: skip
 PICTURES = {
     "Prepare Sketch", "Extract Lines", "Segment Character", "Bleach Region", "Preview Regions", "Encode Reference",
     "Encode Background", "Encode Style", "Attention Injection",
