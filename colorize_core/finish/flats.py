@@ -84,7 +84,8 @@ def make_flats(
     families = Families.in_palette(palette)
     swatch, agreement = elect(votes, candidates, families, surrounding(regions))
     if corrections is not None:
-        swatch, agreement = corrected(corrections, filled, swatch, agreement, palette)
+        alike = families.of[: len(palette)] if choice.shading == "two_tones" else None
+        swatch, agreement = corrected(corrections, regions.labels[0].numpy(), swatch, agreement, palette, alike)
     swatch[0] = NO_SWATCH
     unsure = (agreement < choice.unsure_below) & (np.arange(len(table)) > 0)
     paint = swatch.astype(np.int16)[filled]
@@ -191,7 +192,8 @@ def dissolved(filled: np.ndarray, trace: np.ndarray, lightness: np.ndarray) -> n
     by_light = np.argsort(lightness, kind="stable")
     rank = np.empty(len(by_light), dtype=np.int32)
     rank[by_light] = np.arange(len(by_light))
-    ranks = np.where(trace | (filled == 0), len(by_light), rank[filled])
+    # Each half of a line has the region on its own side, so the line's middle is as far as anyone has to look.
+    ranks = np.where(trace & (filled > 0), rank[filled], len(by_light))
     reach = 2 * int(np.ceil(distances(~trace).max())) + 1
     darkest = minimum_filter(ranks, reach, mode="nearest")
     found = trace & (darkest < len(by_light))
