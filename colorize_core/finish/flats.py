@@ -13,7 +13,7 @@ from .basins import distances
 from .color import difference_76, to_lab, to_rgb
 from .corrections import corrected
 from .palette import Palette
-from .regions import NO_SWATCH, Regions
+from .regions import NO_SWATCH, Regions, table_of
 from .tones import shaded
 from .votes import ROWS, Families, Votes, count_votes, lab_of, nearness, vote_weights
 
@@ -99,6 +99,8 @@ def make_flats(
     table = replace(table, swatch=swatch, color=colors[torch.from_numpy(swatch)].numpy(), agreement=agreement)
     if regions.trace is not None:
         filled = dissolved(filled, regions.trace[0].numpy(), to_lab(torch.from_numpy(table.color) / 255)[:, 0].numpy())
+        grown = table_of(filled, len(table))
+        table = replace(table, area=grown.area, box=grown.box)
         paint = np.where(regions.trace[0].numpy(), swatch.astype(np.int16)[filled], paint)
     if choice.shading == "keep":
         moved = candidates[torch.from_numpy(swatch)] - torch.from_numpy(votes.median)

@@ -319,6 +319,8 @@ def test_trace_lines_become_the_darker_colour_beside_them():
     paint = made.regions.paint[0][between]
     assert (paint[:, :4] == 0).all() and (paint[:, 4] == 2).all(), "hair to the end of the line, then skin"
     assert (made.regions.filled[0][between][:, 1:4] == found.filled[0][PLACES["hair"]]).all()
+    areas = np.bincount(made.regions.filled[0].flatten())
+    assert np.array_equal(made.regions.tables[0].area, areas) and not np.array_equal(found.tables[0].area, areas)
 
 
 @pytest.mark.parametrize("shading", ["flat", "two_tones", "keep"])
