@@ -8,6 +8,7 @@ from .carrier.regions import ColorizeAddRegion
 from .carrier.text import ColorizeManipulateTokens
 from .family.checkpoint import ColorizeCheckpointLoader, ColorizeTaggerLoader
 from .finish.cels import ColorizeSaveCels
+from .finish.flats import ColorizeFlats, ColorizeLineRegions
 from .finish.ink_over import ColorizeInkOver
 from .finish.layers import ColorizeMakeLayers, ColorizeSaveLayers
 from .finish.measure import ColorizeMeasure
@@ -58,6 +59,8 @@ NODES: list[type[io.ComfyNode]] = [
     ColorizePalette,
     ColorizeLoadPalette,
     ColorizeSavePalette,
+    ColorizeLineRegions,
+    ColorizeFlats,
     ColorizeInkOver,
     ColorizeSaveCels,
     ColorizeSaveLayers,

@@ -114,6 +114,16 @@ SEARCH_WORDS = {
     "ColorizeSavePalette": (
         "gpl", "GIMP palette", "Krita palette", "export palette", "パレット", "書き出し", "调色板", "导出色卡",
     ),
+    "ColorizeLineRegions": (
+        "flood fill", "paint bucket", "bucket fill", "gap closing", "close gaps", "line art", "segment lineart",
+        "塗り分け", "バケツ塗り", "隙間閉じ", "閉領域", "領域分割", "油漆桶", "填充", "闭合间隙",
+        "封闭区域", "区域分割",
+    ),
+    "ColorizeFlats": (
+        "flat colors", "flatting", "flats", "bucket fill", "base colors", "anime fill", "cel", "two tones",
+        "フラット塗り", "下塗り", "ベタ塗り", "アニメ塗り", "仕上げ", "塗り分け", "平涂", "底色", "赛璐珞",
+        "填色", "铺色",
+    ),
     "ColorizeInkOver": (
         "line art", "lineart overlay", "ink", "colored lines", "line color", "multiply", "trace lines",
         "線画合成", "線画を重ねる", "色トレス", "主線", "线稿叠加", "线条上色", "色线", "描线",

@@ -12,34 +12,41 @@ ROUNDING = 0.4 / 255
 
 
 def corrected(
-    corrections: Tensor, filled: np.ndarray, swatch: np.ndarray, agreement: np.ndarray, palette: Palette
+    corrections: Tensor,
+    labels: np.ndarray,
+    swatch: np.ndarray,
+    agreement: np.ndarray,
+    palette: Palette,
+    alike: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Let painted dots decide.
 
-    Painted may be on a blank canvas, on the picture, or on the flats: a region's dot is an exact swatch other than the
-    one that it has. Where several are painted, the larger wins. What most of the canvas is painted in, and most of the
-    region, is canvas.
+    Painted may be on a blank canvas, on the picture, or on the flats, with lines over them or without: a region's dot
+    is an exact swatch other than the one that it has, and lies beside the lines. Where several are painted, the larger
+    wins. What most of the canvas is painted in, and most of the region, is canvas.
 
     Args:
-        corrections: [1, h, w, 3] in [0, 1], of any size. filled: [H, W] int32, each pixel's region.
+        corrections: [1, h, w, 3] in [0, 1], of any size. labels: [H, W] int32, each pixel's region, 0 on lines.
         swatch: [R] int64, as voted. agreement: [R] float32.
+        alike: [S], the same number for swatches of which one in place of another is no dot: both tones of two.
 
     Returns:
         swatch and agreement with the corrected regions', whose agreement is 1.
     """
-    painted, height, width = exact_swatches(corrections[0], palette), *filled.shape
+    painted, height, width = exact_swatches(corrections[0], palette), *labels.shape
     canvas = np.bincount(painted.ravel() + 1, minlength=len(palette) + 1)[1:].argmax() if len(palette) else 0
-    if painted.shape != filled.shape:
+    if painted.shape != labels.shape:
         resized = F.interpolate(torch.from_numpy(painted)[None, None].float(), (height, width), mode="nearest-exact")
         painted = resized[0, 0].long().numpy()
-        painted[beside_another(filled)] = -1  # A resized picture's edges lie a little off.
+        painted[beside_another(labels)] = -1  # A resized picture's edges lie a little off.
     found = painted >= 0
     count = len(swatch)
-    place = filled[found].astype(np.int64) * len(palette) + painted[found]
+    place = labels[found].astype(np.int64) * len(palette) + painted[found]
     votes = np.bincount(place, minlength=count * len(palette)).reshape(count, len(palette))
-    areas = np.bincount(filled.ravel(), minlength=count)
+    areas = np.bincount(labels.ravel(), minlength=count)
     kept = np.flatnonzero(swatch >= 0)
-    votes[kept, swatch[kept]] = 0
+    alike = np.arange(len(palette)) if alike is None else alike
+    votes[kept] *= alike != alike[swatch[kept], None]
     votes[votes[:, canvas] > areas / 2, canvas] = 0
     won = votes.max(axis=1) > 0
     return np.where(won, votes.argmax(axis=1), swatch), np.where(won, np.float32(1), agreement)
@@ -57,11 +64,11 @@ def exact_swatches(picture: Tensor, palette: Palette) -> np.ndarray:
     return found.numpy()
 
 
-def beside_another(filled: np.ndarray) -> np.ndarray:
+def beside_another(labels: np.ndarray) -> np.ndarray:
     """Return which pixels lie beside another region: [H, W] bool."""
-    beside = np.zeros(filled.shape, dtype=bool)
+    beside = np.zeros(labels.shape, dtype=bool)
     for one, other in ((np.s_[:, :-1], np.s_[:, 1:]), (np.s_[:-1], np.s_[1:])):
-        differs = filled[one] != filled[other]
+        differs = labels[one] != labels[other]
         beside[one] |= differs
         beside[other] |= differs
     return beside

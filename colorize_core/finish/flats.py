@@ -13,7 +13,7 @@ from .basins import distances
 from .color import difference_76, to_lab, to_rgb
 from .corrections import corrected
 from .palette import Palette
-from .regions import NO_SWATCH, Regions
+from .regions import NO_SWATCH, Regions, table_of
 from .tones import shaded
 from .votes import (
     ROWS,
@@ -93,7 +93,8 @@ def make_flats(
     stop()
     swatch, agreement = elect(votes, candidates, families, surrounding(regions))
     if corrections is not None:
-        swatch, agreement = corrected(corrections, filled, swatch, agreement, palette)
+        alike = families.of[: len(palette)] if choice.shading == "two_tones" else None
+        swatch, agreement = corrected(corrections, regions.labels[0].numpy(), swatch, agreement, palette, alike)
     swatch[0] = NO_SWATCH
     unsure = (agreement < choice.unsure_below) & (np.arange(len(table)) > 0)
     paint = swatch.astype(np.int16)[filled]
@@ -109,6 +110,8 @@ def make_flats(
     table = replace(table, swatch=swatch, color=colors[torch.from_numpy(swatch)].numpy(), agreement=agreement)
     if regions.trace is not None:
         filled = dissolved(filled, regions.trace[0].numpy(), to_lab(torch.from_numpy(table.color) / 255)[:, 0].numpy())
+        grown = table_of(filled, len(table))
+        table = replace(table, area=grown.area, box=grown.box)
         paint = np.where(regions.trace[0].numpy(), swatch.astype(np.int16)[filled], paint)
     if choice.shading == "keep":
         moved = candidates[torch.from_numpy(swatch)] - torch.from_numpy(votes.median)
@@ -201,7 +204,8 @@ def dissolved(filled: np.ndarray, trace: np.ndarray, lightness: np.ndarray) -> n
     by_light = np.argsort(lightness, kind="stable")
     rank = np.empty(len(by_light), dtype=np.int32)
     rank[by_light] = np.arange(len(by_light))
-    ranks = np.where(trace | (filled == 0), len(by_light), rank[filled])
+    # Each half of a line has the region on its own side, so the line's middle is as far as anyone has to look.
+    ranks = np.where(trace & (filled > 0), rank[filled], len(by_light))
     reach = 2 * int(np.ceil(distances(~trace).max())) + 1
     darkest = minimum_filter(ranks, reach, mode="nearest")
     found = trace & (darkest < len(by_light))

@@ -24,6 +24,8 @@ SMALLEST, SMALLEST_AT = 16, 1024
 STRADDLING = 0.1
 #: Colours of the preview. Regions get hues that go round by the golden angle, so that neighbours differ.
 GOLDEN = 0.61803399
+#: Closed gaps are marked this wide on both sides, as a share of the shorter side, for previews are shown small.
+GAP_MARK = 1 / 300
 INK_SHOWN, TRACE_SHOWN, GAP_SHOWN, NOWHERE_SHOWN = (0.1, 0.1, 0.13), (0.45, 0.45, 0.5), (1.0, 0.0, 1.0), (1.0, 1.0, 1.0)
 
 
@@ -151,7 +153,7 @@ def closed_gaps(filled: Tensor, lines: Tensor) -> Tensor:
     for one, other in ((np.s_[:, :-1], np.s_[:, 1:]), (np.s_[:-1], np.s_[1:])):
         both = (filled[one] > 0) & (filled[other] > 0)
         cut[one] |= (filled[one] != filled[other]) & both & ~lines[one] & ~lines[other]
-    wide = 2 * max(1, round(min(cut.shape) / 1000)) + 1
+    wide = 2 * max(1, round(min(cut.shape) * GAP_MARK)) + 1
     return torch.nn.functional.max_pool2d(cut[None].float(), wide, 1, wide // 2)[0] > 0
 
 

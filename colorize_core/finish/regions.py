@@ -86,15 +86,15 @@ class Regions:
         )
 
 
-def table_of(filled: np.ndarray) -> RegionTable:
+def table_of(filled: np.ndarray, rows: int = 1) -> RegionTable:
     """Measure the regions of one frame.
 
     Args:
-        filled: [H, W] int32, labels from 0 to the highest, none of them left out.
+        filled: [H, W] int32, labels from 0 to the highest. rows: how many the table has at least.
     """
-    count = int(filled.max(initial=0)) + 1
+    count = max(rows, int(filled.max(initial=0)) + 1)
     area = np.bincount(filled.ravel(), minlength=count)
-    found = [(slice(0, 0), slice(0, 0)), *find_objects(filled)]
+    found = [(slice(0, 0), slice(0, 0)), *find_objects(filled, count - 1)]
     places = [place or (slice(0, 0), slice(0, 0)) for place in found]
     box = np.array([(x.start, y.start, x.stop, y.stop) for y, x in places], dtype=np.int64)
     return RegionTable(

@@ -137,6 +137,13 @@ def frame_by_frame(node, **inputs):
     return prepare
 
 
+def flats_of_a_shot(studio):
+    """Without a palette: all frames are looked at for their colours, and then each is painted."""
+    image = studio.picture("cancelled", batch=FRAMES)
+    regions = studio.pack.run("ColorizeLineRegions", drawing=(image > 0.5).float())[0]
+    return lambda: studio.pack.run("ColorizeFlats", image=image, regions=regions, shading="two_tones")
+
+
 def large(node, **inputs):
     """One picture of 1024×1024, which is worked through in four strips."""
 
@@ -164,12 +171,26 @@ PICTURES = {
     "preview": frame_by_frame("ColorizePreviewRegions", width=64, height=96),
     "palette": frame_by_frame("ColorizeExtractPalette"),
     "lines over colours": frame_by_frame("ColorizeInkOver", line_color="tinted"),
+    "regions": frame_by_frame("ColorizeLineRegions"),
+    "flats": flats_of_a_shot,
     "layers": frame_by_frame("ColorizeSaveLayers", format="ora"),
     "measuring": frame_by_frame("ColorizeMeasure"),
 }
 #: How much is done to its end.
 PARTS = dict.fromkeys(
-    ("drawings", "masks", "bleaching", "preview", "palette", "lines over colours", "layers", "measuring"), 1 / FRAMES
+    (
+        "drawings",
+        "masks",
+        "bleaching",
+        "preview",
+        "palette",
+        "lines over colours",
+        "regions",
+        "flats",
+        "layers",
+        "measuring",
+    ),
+    1 / FRAMES,
 )
 PARTS |= dict.fromkeys(("a large drawing", "a large mask that grows", "a large mask that is feathered"), 1 / 4)
 

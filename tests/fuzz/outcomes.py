@@ -162,6 +162,22 @@ def palette(value: Any, hands_on: bool) -> None:
         assert swatch.role in ("base", "shadow", "highlight", "line") and not (swatch.role == "base" and swatch.base)
 
 
+def regions(value: Any, hands_on: bool) -> None:
+    """Every pixel's region is one of its frame's table, and every swatch one of the palette."""
+    assert value.filled.dtype == torch.int32 and 0 not in value.filled.shape and len(value.tables) == len(value)
+    assert value.ink.dtype == torch.bool and value.ink.shape == value.filled.shape
+    assert value.trace is None or value.trace.shape == value.filled.shape
+    assert (value.palette is None) == (value.paint is None)
+    swatches = 0 if value.palette is None else len(value.palette)
+    for frame, table in zip(value.filled, value.tables, strict=True):
+        assert frame.min() >= 0 and frame.max() < len(table)
+        assert int(table.area.sum()) == frame.numel()
+        assert ((table.swatch >= -1) & (table.swatch < max(1, swatches))).all()
+        assert ((table.agreement >= 0) & (table.agreement <= 1)).all()
+    if value.paint is not None:
+        assert value.paint.shape == value.filled.shape and value.paint.min() >= -1 and value.paint.max() < swatches
+
+
 CHECKS: dict[str, Callable[[Any, bool], None]] = {
     "IMAGE": picture,
     "MASK": mask,
@@ -186,6 +202,7 @@ CHECKS: dict[str, Callable[[Any, bool], None]] = {
     "COLORIZE_TAGGER": of_class("ModelPatcher"),
     "LAYERS": layers,
     "COLORIZE_PALETTE": palette,
+    "COLORIZE_REGIONS": regions,
 }
 
 
@@ -244,6 +261,7 @@ SIZES: dict[str, Callable[[Mapping[str, Any]], tuple[int, ...] | None]] = {
     "ColorizeMergeMasks": _merged,
     "ColorizeBleach": lambda i: (_together(i["image"], i["mask"]), *i["image"].shape[1:3], 3),
     "ColorizeSampleSequence": lambda i: None,
+    "ColorizeFlats": lambda i: (_together(i["image"], i["regions"], i.get("corrections")), *i["regions"].size, 3),
     "ColorizeInkOver": lambda i: (
         _together(i["image"], i["drawing"], i.get("regions"), i.get("transparency")),
         *i["drawing"].shape[1:3],
