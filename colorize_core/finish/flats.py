@@ -23,7 +23,6 @@ from .votes import (
     call_voters,
     lab_of,
     nearness,
-    vote_weights,
 )
 
 SHADING = ("flat", "two_tones", "keep")
@@ -84,11 +83,11 @@ def make_flats(
     """
     filled, table = regions.filled[0].numpy(), regions.tables[0]
     rgb = resize_picture(picture, *regions.size)[0]
-    weights = vote_weights(distances(lines_of(regions)))
-    stop()
+    lines = lines_of(regions)
     candidates = torch.cat([palette.lab, to_lab(torch.tensor([PAPER]) / 255)])
     families = Families.in_palette(palette)
-    voters = call_voters(rgb, filled, weights, table.area)
+    voters = call_voters(rgb, filled, lines, table.area, all_=choice.shading == "keep")
+    stop()
     seen, votes = as_the_picture_has_them(voters, candidates, families)
     stop()
     swatch, agreement = elect(votes, candidates, families, surrounding(regions))
@@ -101,7 +100,7 @@ def make_flats(
     by_pixel = choice.unsure == "pixels" and bool(unsure.any())
     lab = lab_of(rgb) if by_pixel or choice.shading != "flat" else torch.empty(0)
     if choice.shading == "two_tones":
-        paint = shaded(paint, lab, filled, swatch, weights, palette, seen)
+        paint = shaded(paint, lab, filled, swatch, lines, palette, seen)
     if by_pixel:
         for region in np.flatnonzero(unsure).tolist():
             paint_by_pixel(paint, lab, filled, region, table.box[region], seen)

@@ -81,11 +81,12 @@ def whitened(rgb: Tensor) -> Tensor:
     """
     pictures = []
     for frame in _frames(rgb):
+        grey = (frame[..., 1:] == frame[..., :1]).all()
         channels = []
-        for channel in np.moveaxis(frame, -1, 0):
+        for channel in np.moveaxis(frame, -1, 0)[: 1 if grey else 3]:
             even = _even(channel)
             channels.append(np.clip(even / _levels(even)[0], 0, 1))
-        pictures.append(np.stack(channels, axis=-1))
+        pictures.append(np.stack(channels * 3 if grey else channels, axis=-1))
     return torch.from_numpy(np.stack(pictures)).to(rgb.device)
 
 

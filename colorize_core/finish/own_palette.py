@@ -7,14 +7,13 @@ import torch
 from torch import Tensor
 
 from ..prepare.pictures import resize_picture
-from .basins import distances
 from .color import to_lab, to_rgb
 from .color_names import plain_names
 from .flats import PAPER, lines_of, surrounding
 from .palette import Palette, Swatch
 from .regions import Regions
 from .tones import lit_and_shaded
-from .votes import call_voters, lab_of, medians, vote_weights
+from .votes import call_voters, lab_of, medians
 
 #: Medians nearer than this, as ΔE of 1976, are one colour.
 MERGE = 4.0
@@ -44,15 +43,15 @@ def region_medians(picture: Tensor, regions: Regions, shading: str) -> Medians:
     """
     filled, table = regions.filled[0].numpy(), regions.tables[0]
     rgb = resize_picture(picture, *regions.size)[0]
-    weights = vote_weights(distances(lines_of(regions)))
-    median = medians(call_voters(rgb, filled, weights, table.area))
+    lines = lines_of(regions)
+    median = medians(call_voters(rgb, filled, lines, table.area))
     white = to_lab(torch.tensor(PAPER) / 255).numpy()
     paper = surrounding(regions) & (np.linalg.norm(median - white, axis=1) < LIKE_PAPER)
     kept = (table.area > 0) & ~paper
     kept[0] = False
     shadow = np.full_like(median, np.nan)
     if shading == "two_tones":
-        median, shadow = lit_and_shaded(lab_of(rgb), filled, weights, median)
+        median, shadow = lit_and_shaded(lab_of(rgb), filled, lines, median)
     return Medians(median[kept], table.area[kept], shadow[kept])
 
 

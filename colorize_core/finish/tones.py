@@ -6,6 +6,7 @@ from torch import Tensor
 
 from .basins import nearest
 from .palette import Palette
+from .votes import CLEAR, vote_weights
 
 #: Two tones are there where they lie at least so far apart, in parts of the way from base to shadow …
 APART = 0.35
@@ -28,7 +29,7 @@ def shaded(
     lab: Tensor,
     filled: np.ndarray,
     swatch: np.ndarray,
-    weights: np.ndarray,
+    lines: np.ndarray,
     palette: Palette,
     seen: Tensor,
 ) -> np.ndarray:
@@ -36,7 +37,7 @@ def shaded(
 
     Args:
         paint: [H, W] int16, the swatch of each pixel's region. lab: [H, W, 3]. filled: [H, W] int32.
-        swatch: [R] int64. weights: [H, W] float32, how clear of lines a pixel is.
+        swatch: [R] int64. lines: [H, W] bool.
         seen: [S + 1, 3], CIELAB, the swatches as the picture has them.
 
     Returns:
@@ -50,6 +51,7 @@ def shaded(
     way = colors[shadow] - colors[base]
     length = np.maximum((way**2).sum(axis=1), 1e-6)
     depth = ((lab.numpy() - colors[base][filled]) * way[filled]).sum(axis=-1) / length[filled]
+    weights = clearness(lines)
     clear = weights >= CLEAR_WEIGHT
     inside = toned[filled] & clear
     if not inside.any():
@@ -64,6 +66,11 @@ def shaded(
     dark = np.where(near, dark[tuple(found)], largest[filled])
     dark = without_specks(dark, filled, toned, SPECK * filled.size / 1024**2)
     return np.where(toned[filled], np.where(dark, shadow[filled], base[filled]), paint).astype(np.int16)
+
+
+def clearness(lines: np.ndarray) -> np.ndarray:
+    """Return how clear of lines each pixel is: [H, W] bool to [H, W] float32 in [0, 1]."""
+    return vote_weights(lines, 1, max(1.0, CLEAR * min(lines.shape) / 1024))
 
 
 def pairs(swatch: np.ndarray, palette: Palette) -> tuple[np.ndarray, np.ndarray]:
@@ -113,16 +120,17 @@ def split(depth: np.ndarray, filled: np.ndarray, inside: np.ndarray, weights: np
 
 
 def lit_and_shaded(
-    lab: Tensor, filled: np.ndarray, weights: np.ndarray, median: np.ndarray
+    lab: Tensor, filled: np.ndarray, lines: np.ndarray, median: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Part the regions that have two tones without being told which.
 
     Args:
-        lab: [H, W, 3]. filled: [H, W] int32. weights: [H, W] float32. median: [R, 3] of each region, CIELAB.
+        lab: [H, W, 3]. filled: [H, W] int32. lines: [H, W] bool. median: [R, 3] of each region, CIELAB.
 
     Returns:
         the lit tone [R, 3], the median where there is but one; the shadow [R, 3], NaN where there is none.
     """
+    weights = clearness(lines)
     clear = weights >= CLEAR_WEIGHT
     count = len(median)
     depth = (100 - lab[..., 0].numpy()) / TONE_STEP

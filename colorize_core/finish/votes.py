@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .basins import distances
 from .color import to_lab
 from .palette import Palette
 
@@ -21,7 +22,9 @@ NONE_NEAR = 1e-3
 #: Pixels at least so far from the line, at 1024 pixels on the shorter side, count fully; nearer ones are mixed with it.
 CLEAR = 8.0
 #: So many pixels of a picture vote, about; more say nothing new.
-VOTERS = 1024**2
+VOTERS = 512**2
+#: A region of which fewer would vote sends all of its pixels.
+FEW = 64
 #: Pixels whose votes, and lines of a picture whose colours are worked out at once.
 CHUNK, ROWS = 1 << 18, 256
 #: Rounds in which it is found what the picture is off by, how much of it is believed, and the most of it, as ΔE.
@@ -94,36 +97,47 @@ class Families:
         return np.flatnonzero(self.of == family)
 
 
-def vote_weights(distance: np.ndarray) -> np.ndarray:
+def vote_weights(lines: np.ndarray, step: int, clear: float) -> np.ndarray:
     """Return what each pixel's vote counts: little beside a line, nothing on it.
 
     Args:
-        distance: [H, W] float32 in pixels, to the nearest line.
+        lines: [H, W] bool. step: every so many pixels of either side are looked at, with the lines between them.
+        clear: in pixels, the distance from which on a pixel counts fully.
 
     Returns:
-        [H, W] float32 in [0, 1]; never quite 0, so that a region of nothing but line has a colour, too.
+        [⌈H / step⌉, ⌈W / step⌉] float32 in [0, 1]; never quite 0, so that a region of nothing but line has a colour,
+        too.
     """
-    clear = max(1.0, CLEAR * min(distance.shape) / 1024)
-    return np.maximum(np.minimum(distance / clear, 1), 1e-4).astype(np.float32)
+    if step > 1:
+        height, width = lines.shape
+        lines = np.pad(lines, ((0, -height % step), (0, -width % step)))
+        lines = lines.reshape(len(lines) // step, step, -1, step).any(axis=(1, 3))
+    return np.clip(distances(lines) * (step / clear), 1e-4, 1).astype(np.float32)
 
 
-def call_voters(rgb: Tensor, filled: np.ndarray, weights: np.ndarray, area: np.ndarray) -> Voters:
-    """Choose the pixels that vote: of a large picture every few, but all of a region that those leave out.
+def call_voters(rgb: Tensor, filled: np.ndarray, lines: np.ndarray, area: np.ndarray, all_: bool = False) -> Voters:
+    """Choose the pixels that vote: of a large picture every few, but all of a region that has few of those.
 
     Args:
-        rgb: [H, W, 3] in [0, 1]. filled: [H, W] int32, each pixel's region. weights: [H, W] float32.
-        area: [R] pixels of each region.
+        rgb: [H, W, 3] in [0, 1]. filled: [H, W] int32, each pixel's region. lines: [H, W] bool.
+        area: [R] pixels of each region. all_: let every pixel vote, whatever the size.
     """
     height, width = filled.shape
-    step = max(1, round((filled.size / VOTERS) ** 0.5))
+    step = 1 if all_ else max(1, round((filled.size / VOTERS) ** 0.5))
+    clear = max(1.0, CLEAR * min(height, width) / 1024)
+    weights = vote_weights(lines, step, clear)
     places = (np.arange(0, height, step)[:, None] * width + np.arange(0, width, step)).ravel()
-    flat = filled.ravel()
+    flat, weight = filled.ravel(), weights.ravel()
     if step > 1:
-        left_out = (np.bincount(flat[places], minlength=len(area)) == 0) & (area > 0)
-        if left_out.any():
-            places = np.concatenate([places, np.flatnonzero(left_out[flat])])
+        few = (np.bincount(flat[places], minlength=len(area)) < FEW) & (area > 0)
+        few[0] = False
+        if few.any():
+            more = np.flatnonzero(few[flat])
+            cell = more // width // step * weights.shape[1] + more % width // step
+            kept = ~few[flat[places]]
+            places, weight = np.concatenate([places[kept], more]), np.concatenate([weight[kept], weight[cell]])
     colors = to_lab(rgb.reshape(-1, 3)[torch.from_numpy(places)])
-    return Voters(colors, flat[places].astype(np.int64), weights.ravel()[places], len(area), area)
+    return Voters(colors, flat[places].astype(np.int64), weight, len(area), area)
 
 
 def count_votes(voters: Voters, candidates: Tensor) -> Votes:
@@ -195,7 +209,8 @@ def as_the_picture_has_them(voters: Voters, candidates: Tensor, families: Famili
 
 def nearness(colors: Tensor, candidates: Tensor) -> Tensor:
     """Return how a pixel's vote is shared out: [n, 3] and [S, 3], CIELAB, to [n, S] in [0, 1]; a row is at most 1."""
-    near = torch.exp(-(torch.cdist(colors, candidates) ** 2) / (2 * OFF**2))
+    square = (colors**2).sum(dim=1, keepdim=True) + (candidates**2).sum(dim=1) - 2 * colors @ candidates.T
+    near = torch.exp(square.clamp_(min=0).mul_(-1 / (2 * OFF**2)))
     return near / (near.sum(dim=1, keepdim=True) + NONE_NEAR)
 
 
