@@ -103,7 +103,7 @@ def make_flats(
         paint = shaded(paint, lab, filled, swatch, lines, palette, seen)
     if by_pixel:
         for region in np.flatnonzero(unsure).tolist():
-            paint_by_pixel(paint, lab, filled, region, table.box[region], seen)
+            paint_by_pixel(paint, lab, filled, region, table.box[region], seen, families)
             stop()
     colors = torch.cat([palette.colors, torch.tensor([PAPER], dtype=torch.uint8)])
     table = replace(table, swatch=swatch, color=colors[torch.from_numpy(swatch)].numpy(), agreement=agreement)
@@ -155,14 +155,14 @@ def elect(votes: Votes, candidates: Tensor, families: Families, around: np.ndarr
         [R] int64, the swatch of each region, or `NO_SWATCH`; [R] float32, the share of its pixels that agree.
     """
     paper = len(candidates) - 1
-    whites = np.flatnonzero(difference_76(candidates[:paper], candidates[paper]).numpy() < LIKE_PAPER)
+    apart = difference_76(candidates[:paper], candidates[paper]).numpy()
+    whites = np.flatnonzero(apart < LIKE_PAPER)
     counts, nearest = votes.counts.copy(), votes.nearest.copy()
-    for ballot in (counts, nearest):
-        ballot[around, paper] += ballot[np.ix_(around, whites)].sum(axis=1)
-        ballot[np.ix_(around, whites)] = 0
-        if len(whites):
-            ballot[~around, whites[0]] += ballot[~around, paper]
-            ballot[~around, paper] = 0
+    for ballot in (counts, nearest) if len(whites) else ():  # whites and paper have shared out one colour's votes
+        outside, inside = np.ix_(around, whites), np.ix_(~around, [apart.argmin(), paper])
+        ballot[around, paper] += ballot[outside].sum(axis=1)
+        ballot[outside] = 0
+        ballot[inside] = ballot[inside] @ [[1, 0], [1, 0]]
     pooled, agreeing = families.pooled(counts), families.pooled(nearest)
     family = pooled.argmax(axis=1)
     rows = np.arange(len(family))
@@ -172,7 +172,13 @@ def elect(votes: Votes, candidates: Tensor, families: Families, around: np.ndarr
 
 
 def paint_by_pixel(
-    paint: np.ndarray, lab: Tensor, filled: np.ndarray, region: int, box: np.ndarray, candidates: Tensor
+    paint: np.ndarray,
+    lab: Tensor,
+    filled: np.ndarray,
+    region: int,
+    box: np.ndarray,
+    candidates: Tensor,
+    families: Families,
 ) -> None:
     """Give every pixel of a region the swatch that it and those around it in the region vote for, in place.
 
@@ -183,7 +189,10 @@ def paint_by_pixel(
     left, top, right, bottom = box
     at = np.s_[top:bottom, left:right]
     inside = filled[at] == region
-    near = nearness(lab[at].reshape(-1, 3), candidates).reshape(*inside.shape, -1).numpy() * inside[..., None]
+    near = (
+        nearness(lab[at].reshape(-1, 3), candidates, families.often).reshape(*inside.shape, -1).numpy()
+        * inside[..., None]
+    )
     across = 2 * round(SMOOTH * max(filled.shape) / 2) + 1
     best = uniform_filter(near, (across, across, 0), mode="constant").argmax(axis=2)
     paint[at][inside] = np.where(best == len(candidates) - 1, NO_SWATCH, best)[inside]

@@ -16,7 +16,9 @@ from .color import to_lab
 from .palette import Palette
 
 #: Standard deviation, as ΔE of 1976, of what a colourizer is off by.
-OFF = 12.0
+OFF = 8.0
+#: What a shadow's or a highlight's votes count against a base's, for they take less of a drawing.
+LESS_OFTEN = 0.5
 #: What a pixel votes for no swatch at all, so that one which is near to none counts little.
 NONE_NEAR = 1e-3
 #: Pixels at least so far from the line, at 1024 pixels on the shorter side, count fully; nearer ones are mixed with it.
@@ -74,16 +76,19 @@ class Families:
 
     Attributes:
         of: [S + 1] int64, which family each swatch is of; the last one is paper, alone.
+        often: [S + 1] float32, what a vote for each counts.
     """
 
     of: np.ndarray
+    often: Tensor
 
     @classmethod
     def in_palette(cls, palette: Palette) -> "Families":
         """Find them by the names of their bases; a shadow whose base is not there is its own."""
         names = {swatch.name: index for index, swatch in enumerate(palette.swatches)}
         of = [names.get(s.base, i) for i, s in enumerate(palette.swatches)]
-        return cls(np.array([*of, len(of)], dtype=np.int64))
+        often = [LESS_OFTEN if s.role in ("shadow", "highlight") else 1.0 for s in palette.swatches]
+        return cls(np.array([*of, len(of)], dtype=np.int64), torch.tensor([*often, 1.0]))
 
     def pooled(self, counts: np.ndarray) -> np.ndarray:
         """Add up the votes [R, S] of each family where its base stands, 0 elsewhere."""
@@ -140,25 +145,24 @@ def call_voters(rgb: Tensor, filled: np.ndarray, lines: np.ndarray, area: np.nda
     return Voters(colors, flat[places].astype(np.int64), weight, len(area), area)
 
 
-def count_votes(voters: Voters, candidates: Tensor) -> Votes:
+def count_votes(voters: Voters, candidates: Tensor, families: Families, median: np.ndarray) -> Votes:
     """Let the pixels of one frame vote.
 
     Args:
-        candidates: [S, 3], CIELAB; S may be 0.
+        candidates: [S, 3], CIELAB, the last of them paper. families: theirs. median: of `medians`.
     """
     swatches, count = len(candidates), voters.count
     counts, nearest = np.zeros((count, swatches)), np.zeros(count * swatches)
-    if swatches:
-        for start in range(0, len(voters.region), CHUNK):
-            at = slice(start, start + CHUNK)
-            region, weight = voters.region[at], voters.weight[at]
-            near = nearness(voters.lab[at], candidates)
-            for swatch, vote in enumerate(near.T.contiguous().numpy()):
-                counts[:, swatch] += np.bincount(region, weight * vote, minlength=count)
-            place = region * swatches + near.argmax(dim=1).numpy()
-            nearest += np.bincount(place, weight, minlength=count * swatches)
+    for start in range(0, len(voters.region), CHUNK):
+        at = slice(start, start + CHUNK)
+        region, weight = voters.region[at], voters.weight[at]
+        near = nearness(voters.lab[at], candidates, families.often)
+        for swatch, vote in enumerate(near.T.contiguous().numpy()):
+            counts[:, swatch] += np.bincount(region, weight * vote, minlength=count)
+        place = region * swatches + (near / families.often).argmax(dim=1).numpy()
+        nearest += np.bincount(place, weight, minlength=count * swatches)
     total = np.maximum(np.bincount(voters.region, voters.weight, minlength=count), 1e-12)[:, None]
-    return Votes(counts / total, nearest.reshape(count, swatches) / total, medians(voters))
+    return Votes(counts / total, nearest.reshape(count, swatches) / total, median)
 
 
 def medians(voters: Voters) -> np.ndarray:
@@ -184,7 +188,8 @@ def as_the_picture_has_them(voters: Voters, candidates: Tensor, families: Famili
     Returns:
         candidates [S, 3] and votes, both after `ROUNDS` rounds.
     """
-    votes = count_votes(voters, candidates)
+    median = medians(voters)
+    votes = count_votes(voters, candidates, families, median)
     palette, moved = candidates.numpy(), candidates
     for _ in range(ROUNDS):
         pooled = families.pooled(votes.counts)
@@ -195,22 +200,26 @@ def as_the_picture_has_them(voters: Voters, candidates: Tensor, families: Famili
         for number in np.unique(family[1:]):
             own, members = (family == number) & (sure > 0), families.members(number)
             own[0] = False
-            shares = votes.nearest[np.ix_(own, members)] + 1e-6
-            expected = shares / shares.sum(axis=1, keepdims=True) @ palette[members]
+            shares = votes.nearest[np.ix_(own, members)]
+            expected = palette[members[shares.argmax(axis=1)]]  # the median lies in the larger tone
             weight = sure[own][:, None]
-            mean = ((votes.median[own] - expected) * weight).sum(axis=0) / (weight.sum() + PRIOR * voters.area.sum())
+            mean = ((median[own] - expected) * weight).sum(axis=0) / (weight.sum() + PRIOR * voters.area.sum())
             length = float(np.linalg.norm(mean))
             off[members] = TRUST * mean * min(1.0, MOST_OFF / max(length, 1e-6))
         off[-1] = 0
         moved = torch.from_numpy((palette + off).astype(np.float32))
-        votes = count_votes(voters, moved)
+        votes = count_votes(voters, moved, families, median)
     return moved, votes
 
 
-def nearness(colors: Tensor, candidates: Tensor) -> Tensor:
-    """Return how a pixel's vote is shared out: [n, 3] and [S, 3], CIELAB, to [n, S] in [0, 1]; a row is at most 1."""
+def nearness(colors: Tensor, candidates: Tensor, often: Tensor) -> Tensor:
+    """Return how a pixel's vote is shared out: [n, 3] and [S, 3], CIELAB, to [n, S] in [0, 1]; a row is at most 1.
+
+    Args:
+        often: [S], of `Families`.
+    """
     square = (colors**2).sum(dim=1, keepdim=True) + (candidates**2).sum(dim=1) - 2 * colors @ candidates.T
-    near = torch.exp(square.clamp_(min=0).mul_(-1 / (2 * OFF**2)))
+    near = torch.exp(square.clamp_(min=0).mul_(-1 / (2 * OFF**2))) * often
     return near / (near.sum(dim=1, keepdim=True) + NONE_NEAR)
 
 
