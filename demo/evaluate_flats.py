@@ -29,6 +29,8 @@ palettes = import_core("finish.palette")
 
 #: One setting for all rows: gaps up to so many pixels at 1024² are closed.
 CLOSE_GAP = 32
+#: How much darker the shaded side of a part is, and what the table says of it.
+SHADINGS = {0.0: "One swatch a part", 0.35: "A swatch and its shadow a part"}
 #: Pixels from a line up to which a wrong colour is a fringe.
 FRINGE = 3
 #: Seeds that no setting was chosen on.
@@ -50,8 +52,10 @@ def swatches(scene: FlatScene) -> tuple[object, np.ndarray]:
     for part, (base, shadow) in scene.palette.items():
         name = part.name.lower()
         found.append(palettes.Swatch(name, tuple(base.tolist())))
-        found.append(palettes.Swatch(f"{name} shadow", tuple(shadow.tolist()), "shadow", name))
-        parts += [int(part)] * 2
+        parts.append(int(part))
+        if (shadow != base).any():
+            found.append(palettes.Swatch(f"{name} shadow", tuple(shadow.tolist()), "shadow", name))
+            parts.append(int(part))
     return palettes.Palette(tuple(found)), np.array([*parts, 0])
 
 
@@ -104,10 +108,10 @@ def score(scene: FlatScene, picture: torch.Tensor, way: str) -> FlatScore:
     return FlatScore(100 * right[judged].mean(), 100 * (1 - right[beside].mean()), seconds)
 
 
-def simulated(count: int, first: int, size: int, gaps: str) -> Iterator[dict[str, FlatScore]]:
+def simulated(count: int, first: int, size: int, gaps: str, shading: float) -> Iterator[dict[str, FlatScore]]:
     """Score every way on scenes with a picture that is made out to be a colourizer's."""
     for seed in range(first, first + count):
-        scene = flat_scene(seed, size, gaps)
+        scene = flat_scene(seed, size, gaps, shading)
         yield {way: score(scene, as_image(scene.picture), way) for way in WAYS}
 
 
@@ -144,17 +148,19 @@ def main() -> None:
     parser.add_argument("--checkpoint", type=Path, default=EXAMPLES / "colorize-demo.safetensors")
     parser.add_argument("--no-model", action="store_true", help="leave out the demonstration model's pictures")
     arguments = parser.parse_args()
-    simulation = {
-        f"gaps: {gaps}": list(simulated(arguments.scenes, arguments.first, arguments.size, gaps)) for gaps in GAPS
-    }
-    print(f"Right pixels in %, mean (worst) of {arguments.scenes} scenes at {arguments.size}², pictures made out:\n")
-    print(table(simulation))
-    flats = "Line Regions and Flats"
-    fringe = np.array([row[flats].fringe for row in simulation["gaps: none"]])
-    low, high = bootstrap(fringe)
-    print(f"\nWrong within {FRINGE} px of a line, no gaps: {fringe.mean():.2f} % ({low:.2f} … {high:.2f}).")
-    seconds = [row[flats].seconds for scores in simulation.values() for row in scores]
-    print(f"Regions and flats: {np.mean(seconds):.2f} s.")
+    for shading, told in SHADINGS.items():
+        columns = {
+            f"gaps: {gaps}": list(simulated(arguments.scenes, arguments.first, arguments.size, gaps, shading))
+            for gaps in GAPS
+        }
+        print(f"{told}: right pixels in %, mean (worst) of {arguments.scenes} scenes at {arguments.size}²:\n")
+        print(table(columns))
+        flats = "Line Regions and Flats"
+        fringe = np.array([row[flats].fringe for row in columns["gaps: none"]])
+        low, high = bootstrap(fringe)
+        print(f"\nWrong within {FRINGE} px of a line, no gaps: {fringe.mean():.2f} % ({low:.2f} … {high:.2f}).")
+        seconds = [row[flats].seconds for scores in columns.values() for row in scores]
+        print(f"Regions and flats: {np.mean(seconds):.2f} s.\n", flush=True)
     if not arguments.no_model:
         print(f"\nThe demonstration model's pictures (128² for drawings of 1024²), {arguments.scenes} scenes:\n")
         print(table({"right": list(coloured(arguments.scenes, arguments.first, arguments.checkpoint))}))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from ..prepare.masks import fit_mask
@@ -18,6 +19,9 @@ GAP = 0.012
 #: A gap is measured between the pixels of two line ends, and by eye: what is a little wider is closed, too, but nothing
 #: of more than twice the width.
 SPARE, SPARE_PIXELS, MOST = 1.25, 1.5, 2.0
+#: The middle of a thin line has this share of the threshold's ink, this share of the most beside it, and so much more,
+#: in parts of the threshold, than what lies within so many pixels has on the average.
+THIN_INK, THIN_SUMMIT, THIN_ABOVE, THIN_AROUND = 0.85, 0.8, 0.4, 7
 #: Regions of fewer pixels are crumbs, at `SMALLEST_AT` squared.
 SMALLEST, SMALLEST_AT = 16, 1024
 #: A region of which less than this share lies on one side of `within` belongs to the other; else it is cut.
@@ -60,11 +64,10 @@ def find_regions(
     """
     if choice.trace_lines == "none":
         ink, trace = drawn_ink(drawing)[0], None
-        border = ink >= choice.ink_threshold
-        black = border
+        border = black = lines_in(ink, choice.ink_threshold)
     else:
         ink, colored = (amount[0] for amount in trace_lines(drawing))
-        border = ink + colored >= choice.ink_threshold
+        border = lines_in(ink + colored, choice.ink_threshold)
         trace = border & (colored > ink)
         black = border & ~trace
     stop()
@@ -87,6 +90,25 @@ def find_regions(
         tables=(table_of(filled),),
         trace=None if trace is None else trace[None],
     )
+
+
+def lines_in(amount: Tensor, threshold: float) -> Tensor:
+    """Tell lines from paper: where there is enough ink, and along the middle of lines too thin to have so much.
+
+    A line of one pixel that lies between two rows gives half of its ink to each, and may be under the threshold in
+    both. Its middle is darker than what lies around it; a tone or a wash is not.
+
+    Args:
+        amount: [H, W] in [0, 1], 1 = ink.
+
+    Returns:
+        [H, W] bool.
+    """
+    full = amount >= threshold
+    around = amount[None]
+    summit = amount >= THIN_SUMMIT * F.max_pool2d(around, 3, 1, 1)[0]
+    mean = F.avg_pool2d(around, THIN_AROUND, 1, THIN_AROUND // 2, count_include_pad=False)[0]
+    return full | (summit & (amount >= THIN_INK * threshold) & (amount - mean >= THIN_ABOVE * threshold))
 
 
 def without_crumbs(labels: np.ndarray, distance: np.ndarray, smallest: int) -> np.ndarray:
@@ -154,7 +176,7 @@ def closed_gaps(filled: Tensor, lines: Tensor) -> Tensor:
         both = (filled[one] > 0) & (filled[other] > 0)
         cut[one] |= (filled[one] != filled[other]) & both & ~lines[one] & ~lines[other]
     wide = 2 * max(1, round(min(cut.shape) * GAP_MARK)) + 1
-    return torch.nn.functional.max_pool2d(cut[None].float(), wide, 1, wide // 2)[0] > 0
+    return F.max_pool2d(cut[None].float(), wide, 1, wide // 2)[0] > 0
 
 
 def chance_colors(count: int) -> Tensor:

@@ -145,6 +145,18 @@ def test_the_threshold_says_how_dark_a_line_must_be():
     assert labels_of(ink, ink_threshold=0.3).max() == 4
 
 
+@pytest.mark.parametrize("share", [0.5, 0.49])
+def test_a_line_that_lies_between_two_rows_is_a_line(share):
+    """One pixel wide, and half a pixel in each: rounding to 8 bits must not open it."""
+    ink = box().astype(np.float32)
+    ink[:, 100:102] = share
+    found = labels_of(ink)
+    assert found.max() == 4 and found[90, 60] != found[90, 140]
+    washed = box().astype(np.float32)
+    washed[60:140, 60:140] = share - 0.05  # a wash is no line, nor is its edge
+    assert labels_of(washed).max() == 2
+
+
 def test_a_mask_that_is_not_exact_cuts_nothing():
     """Nor one of another size; a region that lies half in it is cut."""
     ink = box()
