@@ -27,8 +27,8 @@ finish_flats = import_core("finish.flats")
 line_regions = import_core("finish.line_regions")
 palettes = import_core("finish.palette")
 
-#: One setting for all rows: gaps up to so many pixels at 1024² are closed.
-CLOSE_GAP = 32
+#: One setting for all columns: gaps up to so many pixels at 1024² are closed. Two of 24 may lie side by side.
+CLOSE_GAP = 40
 #: How much darker the shaded side of a part is, and what the table says of it.
 SHADINGS = {0.0: "One swatch a part", 0.35: "A swatch and its shadow a part"}
 #: Pixels from a line up to which a wrong colour is a fringe.
