@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import blueprints
+import finish_workflows
 import mixing_workflows
 import tested_mixes
 import xl_workflows
@@ -316,6 +317,7 @@ BUILDERS = {
     "shot": shot,
     **xl_workflows.BUILDERS,
     **mixing_workflows.BUILDERS,
+    **finish_workflows.BUILDERS,
 }
 
 
