@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from workflow_page import ENCODING, NOTES, PICTURES, SAMPLING
+from workflow_page import ENCODING, EXAMPLE_TALL, NOTES, PICTURES, SAMPLING
 from workflow_sheet import Group, Node, Sheet
 
 DRAWING, COLORED = "drawing-jumper-large", "colored-jumper"
@@ -75,7 +75,7 @@ def opened(object_info: dict[str, Any], text: str) -> Sheet:
 
 def example(group: Group, title: str, picture: str) -> Node:
     """Add a picture of the pack, for a user's own to take its place."""
-    return group.node("ColorizeExamplePicture", title, tall=300, colour="choose", picture=picture)
+    return group.node("ColorizeExamplePicture", title, tall=EXAMPLE_TALL, colour="choose", picture=picture)
 
 
 def flats(object_info: dict[str, Any]) -> dict[str, Any]:
@@ -93,7 +93,7 @@ def flats(object_info: dict[str, Any]) -> dict[str, Any]:
     inked = group.node("ColorizeInkOver", image=flat[0], drawing=drawing[0], regions=flat[1])
     group = sheet.group("4 · Result", 480, SAMPLING)
     result = group.node("PreviewImage", "Result", tall=520, colour="result", images=inked[0])
-    cels = group.node("ColorizeSaveCels", colour="result", tall=460, regions=flat[1], drawing=drawing[0])
+    cels = group.node("ColorizeSaveCels", colour="result", tall=640, regions=flat[1], drawing=drawing[0])
     group = sheet.group("5 · Layers", 400, SAMPLING)
     parts = {"image": flat[0], "regions": flat[1], "drawing": drawing[0], "mask": drawing[1]}
     group.node("ColorizeSaveLayers", colour="result", tall=640, **parts, format="ora")

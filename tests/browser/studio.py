@@ -285,6 +285,16 @@ class Studio:
         )
         return title_of
 
+    def empty_cache(self) -> None:
+        """Let the server forget what it has worked out, so that every node runs and shows its picture."""
+        self.page.evaluate(
+            """() => fetch('/api/free', {
+                method: 'POST', headers: {'Content-Type': 'application/json'},
+                body: JSON.stringify({unload_models: true, free_memory: true}),
+            })"""
+        )
+        self.page.wait_for_timeout(1000)
+
     def press_run(self) -> None:
         """Press *Run*; `messages` begin anew."""
         self.messages.clear()

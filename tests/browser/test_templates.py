@@ -121,12 +121,14 @@ def test_the_download_of_a_missing_file_is_offered(studio):
 
 @pytest.mark.parametrize("renderer", RENDERERS)
 def test_try_it_runs_as_it_opens(renderer, studio):
+    studio.empty_cache()
     studio.open_template("try_it")
     studio.draw_as_html(RENDERERS[renderer])
     studio.fit_view()
-    studio.set_value(SAMPLER, "seed", 7 + RENDERERS[renderer])  # another than the cache has
     studio.press_run()
     picture = studio.pixels(studio.wait_for_picture(RESULT))
+    for title in ("Drawing", "Reference", "Background"):
+        studio.wait_for_shown(title)
     studio.page.wait_for_timeout(500)
     studio.screenshot(f"4-try-it-{renderer}")
     assert is_picture(picture)
@@ -136,15 +138,15 @@ def test_try_it_runs_as_it_opens(renderer, studio):
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("renderer", RENDERERS)
-@pytest.mark.parametrize(("name", "gap"), [("flats", 11), ("illustration_layers", 13)])
-def test_what_needs_no_model_runs_as_it_opens(name, gap, renderer, studio):
+@pytest.mark.parametrize(("name", "result"), [("flats", RESULT), ("illustration_layers", "Background")])
+def test_what_needs_no_model_runs_as_it_opens(name, result, renderer, studio):
+    studio.empty_cache()
     studio.open_template(name)
     studio.draw_as_html(RENDERERS[renderer])
     studio.fit_view()
-    studio.set_value("Line Regions", "close_gap", gap + RENDERERS[renderer])  # another than the cache has
     studio.press_run()
     studio.wait_for_message("execution_success")
-    for title in ("Line Regions", "Flats", "Save Layers"):
+    for title in ("Drawing", "Coloured picture", "Line Regions", "Flats", "Save Layers", result):
         studio.wait_for_shown(title)
     studio.page.wait_for_timeout(500)
     studio.screenshot(f"4-{name}-{renderer}")
