@@ -20,7 +20,7 @@ help:
 	@echo "make lint       ruff, mypy, bandit, nodesafe, and ComfyUI's names"
 	@echo "make format     let ruff format and fix"
 	@echo "make workflows  write workflows/*.json anew from scripts/build_workflows.py"
-	@echo "make thumbnails  draw workflows/*.jpg anew from demo/contact-sheet.png"
+	@echo "make thumbnails  draw workflows/*.jpg anew from demo/contact-sheet.png and samples/"
 	@echo "make locales    write locales/en from the nodes, and say what the other languages lack"
 	@echo "make contract   write tests/graph/contract.json, what saved work relies on, from the nodes"
 	@echo "make demo       colour a drawing through a ComfyUI server; the picture goes to demo/output/"

@@ -112,8 +112,34 @@ def prepare_references(object_info: dict[str, Any]) -> dict[str, Any]:
     return blueprint.as_workflow()
 
 
+def flats_from_picture(object_info: dict[str, Any]) -> dict[str, Any]:
+    """Drawing and coloured picture → the drawing's lines over flat colours, and what makes cels and layers."""
+    blueprint = Blueprint(
+        object_info,
+        "Flats from picture",
+        "Makes exact flat colours at a drawing's size of a coloured picture, with the drawing's lines over them. Needs "
+        "no model. `palette` and `within` (1 where regions are looked for) may stay open.",
+    )
+    sockets = (("drawing", "IMAGE"), ("image", "IMAGE"), ("palette", "COLORIZE_PALETTE"), ("within", "MASK"))
+    drawing, image, palette, within = (blueprint.take(name, kind) for name, kind in sockets)
+    group = blueprint.sheet.group("Regions", 340, PICTURES)
+    regions = group.node("ColorizeLineRegions", drawing=drawing, within=within)
+    group = blueprint.sheet.group("Flats", 340, ENCODING)
+    flats = group.node("ColorizeFlats", image=image, regions=regions[0], palette=palette)
+    group = blueprint.sheet.group("Lines", 340, SAMPLING)
+    inked = group.node("ColorizeInkOver", image=flats[0], drawing=drawing, regions=flats[1])
+    for node, name, kind in (
+        (regions, "close_gap", "INT"), (flats, "shading", "COMBO"), (inked, "line_color", "COMBO"),
+    ):  # fmt: skip
+        blueprint.sheet.wire_widget(blueprint.take(name, kind), node, name)
+    for name, socket in (("image", inked[0]), ("flats", flats[0]), ("regions", flats[1]), ("unsure", flats[2])):
+        blueprint.give(name, socket)
+    return blueprint.as_workflow()
+
+
 BUILDERS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "Colorize": colorize,
     "Colorize character and background": character_and_background,
     "Prepare references": prepare_references,
+    "Flats from picture": flats_from_picture,
 }

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import blueprints
+import finish_workflows
 import mixing_workflows
 import tested_mixes
 import xl_workflows
 from comfyui_server import Server, make_base_directory
-from workflow_page import ENCODING, NO_PICTURE, PICTURES, SAMPLING, TALL, Page
+from workflow_page import ENCODING, EXAMPLE_TALL, NO_PICTURE, PICTURES, SAMPLING, TALL, Page
 from workflow_prompt import MUTED, Prompt, set_inputs, to_prompt
 from workflow_sheet import PACK, Node
 
@@ -147,7 +148,7 @@ def try_it(object_info: dict[str, Any]) -> dict[str, Any]:
     group = page.sheet.group("2 · Pictures", 320, PICTURES)
 
     def example(title: str, picture: str) -> Node:
-        return group.node("ColorizeExamplePicture", title, tall=290, colour="choose", picture=picture)
+        return group.node("ColorizeExamplePicture", title, tall=EXAMPLE_TALL, colour="choose", picture=picture)
 
     drawing, reference = example("Drawing", "drawing-jumper"), example("Reference", "reference-blueberry")
     background = example("Background", "background-hills")
@@ -316,6 +317,7 @@ BUILDERS = {
     "shot": shot,
     **xl_workflows.BUILDERS,
     **mixing_workflows.BUILDERS,
+    **finish_workflows.BUILDERS,
 }
 
 

@@ -1,4 +1,4 @@
-"""Draw workflows/*.jpg, the pictures of the template browser, from the cells of demo/contact-sheet.png.
+"""Draw workflows/*.jpg, the pictures of the template browser, from demo/contact-sheet.png and from samples/.
 
 python scripts/draw_thumbnails.py
 """
@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT / "demo"))
 
 from contact_sheet import GAP, TITLE  # noqa: E402
+from finished_samples import finished  # noqa: E402
 
 CELL, SIDE = 192, 384
 #: Columns of the contact sheet.
@@ -76,6 +77,19 @@ def enlarged(picture: Image.Image) -> Image.Image:
     return large
 
 
+def after_the_sampler() -> dict[str, Image.Image]:
+    """Return the pictures of the workflows that need no model, from what their nodes make."""
+    made = finished()
+    shown = {
+        "flats": [made.drawing, made.colored, made.regions, made.inked],
+        "illustration_layers": [*made.layers, made.flattened],
+    }
+    return {
+        name: grid([picture.resize((CELL, CELL), Image.Resampling.LANCZOS) for picture in pictures], 2)
+        for name, pictures in shown.items()
+    }
+
+
 def thumbnails(sheet: Image.Image) -> dict[str, Image.Image]:
     """Return one picture for each workflow."""
 
@@ -99,6 +113,7 @@ def thumbnails(sheet: Image.Image) -> dict[str, Image.Image]:
         "mix_model_patches": labelled(halves(at(3, DRAWING), at(3, INJECTED)), "+ FreeU, PAG"),
         "inpaint": painted(at(0, INJECTED), at(0, MASK)),
         "upscale_and_refine": enlarged(at(0, INJECTED)),
+        **after_the_sampler(),
     }
 
 

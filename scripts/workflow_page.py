@@ -16,6 +16,8 @@ NO_FILE = ""
 
 #: Height of a node that shows a picture.
 TALL = 440
+#: The same of an Example Picture in a group 320 wide, whose picture is square.
+EXAMPLE_TALL = 390
 NOTES, MODELS, PICTURES, ENCODING, SAMPLING = "#8a6d3b", "#3f789e", "#4a7d4a", "#a3742c", "#7d4a7d"
 
 FILES = f"""

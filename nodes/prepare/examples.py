@@ -17,14 +17,16 @@ class ColorizeExamplePicture(io.ComfyNode):
             node_id="ColorizeExamplePicture",
             display_name="Example Picture",
             category="ColorizeDiffusion/loaders",
-            description="A drawing, reference or background of 128×128 pixels that comes with the pack, for the "
-            "demonstration model. Load Image takes its place for pictures of your own.",
+            description="A drawing, reference, background or coloured picture that comes with the pack, of 128×128 "
+            "pixels for the demonstration model, large ones of 1024×1024. Load Image takes its place for pictures of "
+            "your own.",
             inputs=[
                 io.Combo.Input(
                     "picture",
                     options=example_choices(),
-                    tooltip="drawing: dark lines on white paper. reference: a character in colours; inked ones have "
-                    "coloured lines. background: a place without a character.",
+                    tooltip="drawing: dark lines on white paper. colored: the drawing of that name as the "
+                    "demonstration model colours it. reference: a character in colours; inked ones have coloured "
+                    "lines. background: a place without a character.",
                 ),
             ],
             outputs=[

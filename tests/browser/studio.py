@@ -285,6 +285,16 @@ class Studio:
         )
         return title_of
 
+    def empty_cache(self) -> None:
+        """Let the server forget what it has worked out, so that every node runs and shows its picture."""
+        self.page.evaluate(
+            """() => fetch('/api/free', {
+                method: 'POST', headers: {'Content-Type': 'application/json'},
+                body: JSON.stringify({unload_models: true, free_memory: true}),
+            })"""
+        )
+        self.page.wait_for_timeout(1000)
+
     def press_run(self) -> None:
         """Press *Run*; `messages` begin anew."""
         self.messages.clear()
@@ -305,6 +315,11 @@ class Studio:
         """Wait until the prompt has ended and a node shows its picture; return the picture's address."""
         self.wait_for_message("execution_success")
         done = self.wait_for_message("executed")["output"]["images"][0]
+        self.wait_for_shown(title, done["filename"])
+        return "/api/view?filename={filename}&subfolder={subfolder}&type={type}".format(**done)
+
+    def wait_for_shown(self, title: str, file: str = "") -> None:
+        """Wait until a node shows a picture, the one of this file where it is named."""
         self.page.wait_for_function(
             """([title, name]) => {
                 const node = app.graph.nodes.find(node => node.title === title)
@@ -312,9 +327,8 @@ class Studio:
                 const shown = [...(node.imgs ?? []), ...html]
                 return shown.some(image => image.src.includes(name) && image.naturalWidth)
             }""",
-            arg=[title, done["filename"]],
+            arg=[title, file],
         )
-        return "/api/view?filename={filename}&subfolder={subfolder}&type={type}".format(**done)
 
     def cached_and_run(self) -> tuple[set[str], set[str]]:
         """Return the ids of the nodes that the last prompt took from the cache, and of those that it ran."""

@@ -121,12 +121,14 @@ def test_the_download_of_a_missing_file_is_offered(studio):
 
 @pytest.mark.parametrize("renderer", RENDERERS)
 def test_try_it_runs_as_it_opens(renderer, studio):
+    studio.empty_cache()
     studio.open_template("try_it")
     studio.draw_as_html(RENDERERS[renderer])
     studio.fit_view()
-    studio.set_value(SAMPLER, "seed", 7 + RENDERERS[renderer])  # another than the cache has
     studio.press_run()
     picture = studio.pixels(studio.wait_for_picture(RESULT))
+    for title in ("Drawing", "Reference", "Background"):
+        studio.wait_for_shown(title)
     studio.page.wait_for_timeout(500)
     studio.screenshot(f"4-try-it-{renderer}")
     assert is_picture(picture)
@@ -134,8 +136,33 @@ def test_try_it_runs_as_it_opens(renderer, studio):
     assert studio.overlaps() == [], "the pictures that show now need their place"
 
 
+@pytest.mark.thorough
+@pytest.mark.parametrize("renderer", RENDERERS)
+@pytest.mark.parametrize(("name", "result"), [("flats", RESULT), ("illustration_layers", "Background")])
+def test_what_needs_no_model_runs_as_it_opens(name, result, renderer, studio):
+    studio.empty_cache()
+    studio.open_template(name)
+    studio.draw_as_html(RENDERERS[renderer])
+    studio.fit_view()
+    studio.press_run()
+    studio.wait_for_message("execution_success")
+    for title in ("Drawing", "Coloured picture", "Line Regions", "Flats", "Save Layers", result):
+        studio.wait_for_shown(title)
+    studio.page.wait_for_timeout(500)
+    studio.screenshot(f"4-{name}-{renderer}")
+    assert studio.red_nodes() == [] and studio.alerts.count() == 0
+    assert studio.overlaps() == [], "the pictures that show now need their place"
+
+
 @pytest.mark.parametrize(
-    ("name", "counts"), [("try_it", (4, 1)), ("sketch_and_reference", (6, 1)), ("xl_sketch_and_reference", (5, 1))]
+    ("name", "counts"),
+    [
+        ("try_it", (4, 1)),
+        ("sketch_and_reference", (6, 1)),
+        ("xl_sketch_and_reference", (5, 1)),
+        ("flats", (5, 2)),
+        ("illustration_layers", (5, 1)),
+    ],
 )
 def test_app_mode_shows_what_is_to_be_chosen(name, counts, studio):
     studio.open_template(name)
@@ -201,6 +228,21 @@ def test_the_blueprint_that_prepares_references_runs(with_blueprint):
     for socket, title in (("drawing", "Drawing"), ("reference", "Reference")):
         studio.wire(title, "image", name, socket)
     studio.wire(name, "bleached_reference", RESULT, "images")
+    studio.screenshot(f"5-blueprint-{name}")
+    studio.press_run()
+    assert studio.pixels(studio.wait_for_picture(RESULT)).shape == (SIDE, SIDE, 4)
+    assert studio.red_nodes() == []
+
+
+@pytest.mark.thorough
+def test_the_blueprint_that_makes_flats_runs_without_what_may_stay_open(with_blueprint):
+    name = "Flats from picture"
+    studio = with_blueprint(name)
+    studio.wire("Drawing", "image", name, "drawing")
+    studio.wire("Reference", "image", name, "image")
+    studio.wire(name, "image", RESULT, "images")
+    assert studio.value(name, "close_gap") == 0 and studio.value(name, "shading") == "flat"
+    studio.set_value(name, "line_color", "tinted")
     studio.screenshot(f"5-blueprint-{name}")
     studio.press_run()
     assert studio.pixels(studio.wait_for_picture(RESULT)).shape == (SIDE, SIDE, 4)

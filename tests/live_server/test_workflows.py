@@ -16,9 +16,11 @@ XL = ("xl_sketch_and_reference", "xl_character_and_background")
 MIXED = ("mix_lora", "mix_controlnet", "mix_model_patches", "inpaint", "upscale_and_refine")
 #: Needs no file of a user's.
 FIRST = "try_it"
+#: Need no model either: they work on any coloured picture.
+FINISH = ("flats", "illustration_layers")
 BLUEPRINTS = sorted(path.stem for path in (ROOT / "subgraphs").glob("*.json"))
 #: With the workflow for a whole shot, which runs in a test of its own.
-EVERY_WORKFLOW = (FIRST, *WORKFLOWS, *XL, "shot", *MIXED)
+EVERY_WORKFLOW = (FIRST, *WORKFLOWS, *XL, "shot", *MIXED, *FINISH)
 #: Titles of the nodes that load a picture, and which of the test's pictures they get.
 PICTURES = {
     "Drawing": "drawing",
@@ -142,6 +144,50 @@ def test_try_it_runs_with_nothing_but_the_pack(server, object_info, workflow_scr
     result = workflow_scripts["prompt"].find(prompt, "Result")
     (image,) = run.outputs[result]["images"]
     assert image["type"] == "temp"
+
+
+def test_flats_run_with_nothing_but_the_pack(server, object_info, workflow_scripts, pixels):
+    """Cels hold palette colours alone, and the picture is them with the drawing's lines, at the drawing's size."""
+    import numpy as np
+    from PIL import Image
+
+    tools = workflow_scripts["prompt"]
+    prompt = tools.to_prompt(load("flats"), object_info)
+    run = server.run(prompt)
+    assert "ColorizeFlats" in {prompt[node]["class_type"] for node in run.executed}
+    (cel,) = run.outputs[tools.find(prompt, "ColorizeSaveCels")]["images"]
+    with Image.open(server.base_directory / "output" / cel["subfolder"] / cel["filename"]) as picture:
+        assert picture.mode == "P" and picture.size == (1024, 1024)
+        cels = np.asarray(picture.convert("RGBA"))
+    (result,) = run.outputs[tools.find(prompt, "Result")]["images"]
+    shown = pixels((server.base_directory / result["type"] / result["subfolder"] / result["filename"]).read_bytes())
+    painted = (cels[..., 3] > 0) & (cels[..., :3] > 0).any(-1)
+    off_the_lines = painted & (shown == cels[..., :3]).all(-1)
+    assert painted.mean() > 0.15 and off_the_lines.sum() > 0.95 * painted.sum()
+    assert len(np.unique(cels[painted][:, :3], axis=0)) >= 4, "hair, skin, jumper, shorts"
+    assert_layers(run, tools.find(prompt, "ColorizeSaveLayers"), server, ["background", "character", "lines"])
+
+
+def test_illustration_layers_run_with_nothing_but_the_pack(server, object_info, workflow_scripts):
+    tools = workflow_scripts["prompt"]
+    prompt = tools.to_prompt(load("illustration_layers"), object_info)
+    run = server.run(prompt)
+    names = ["background", "character", "lines"]
+    inside = assert_layers(run, tools.find(prompt, "ColorizeSaveLayers"), server, names)
+    colors = [line.split(" #")[0] for line in workflow_scripts["build"].finish_workflows.PALETTE.splitlines()]
+    assert {*colors, "shading", "highlights"} <= set(inside)
+
+
+def assert_layers(run, node, server, names):
+    """Check that the OpenRaster file that a node has saved has these at the top, from bottom to top; return all."""
+    import zipfile
+    from xml.etree import ElementTree
+
+    (saved,) = run.outputs[node]["layers"]
+    with zipfile.ZipFile(server.base_directory / "output" / saved["subfolder"] / saved["filename"]) as file:
+        image = ElementTree.fromstring(file.read("stack.xml"))
+    assert [part.get("name") for part in reversed(image.find("stack"))] == names
+    return [part.get("name") for part in image.iter() if part.get("name")]
 
 
 @pytest.mark.parametrize("name", EVERY_WORKFLOW)

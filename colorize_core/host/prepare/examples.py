@@ -14,7 +14,7 @@ MODEL_FILE = EXAMPLES / "colorize-demo.safetensors"
 #: What the loader calls the demonstration model; no file of a user's can be called so, for want of a file ending.
 MODEL_CHOICE = "demonstration model, 128x128 (comes with the pack)"
 #: Beginnings of the pictures' names, in the order in which a user needs them.
-KINDS = ("drawing", "reference", "background")
+KINDS = ("drawing", "colored", "reference", "background")
 
 
 def checkpoint_choices() -> list[str]:
@@ -34,7 +34,7 @@ def checkpoint_path(choice: str) -> str:
 
 
 def example_choices() -> list[str]:
-    """List the example pictures: drawings, then references, then backgrounds."""
+    """List the example pictures: drawings, then coloured ones, references, and backgrounds."""
     return [path.stem for kind in KINDS for path in sorted(EXAMPLES.glob(f"{kind}-*.png"))]
 
 

@@ -52,10 +52,14 @@ def test_pictures_come_with_the_masks_of_their_characters(pack):
     assert names[0].startswith("drawing") and names[-1].startswith("background")
     for name in names:
         image, mask = pack.run("ColorizeExamplePicture", picture=name)
-        assert image.shape == (1, 128, 128, 3) and mask.shape == (1, 128, 128)
+        side = 1024 if name.endswith("-large") else 128
+        assert image.shape == (1, side, side, 3) and mask.shape == (1, side, side)
         assert bool(mask.any()) != name.startswith("background")
         stored = np.asarray(Image.open(ROOT / "samples" / f"{name}.png"))
         assert (image[0].numpy() * 255).round().astype(np.uint8).tolist() == stored[..., :3].tolist()
+        if name.startswith("colored"):
+            _, drawn = pack.run("ColorizeExamplePicture", picture=name.replace("colored", "drawing"))
+            assert mask.equal(drawn), "it is the drawing of that name"
         if stored.shape[2] == 4:
             assert ((1 - mask[0].numpy()) * 255).round().astype(np.uint8).tolist() == stored[..., 3].tolist()
 
