@@ -159,10 +159,10 @@ def elect(votes: Votes, candidates: Tensor, families: Families, around: np.ndarr
     whites = np.flatnonzero(apart < LIKE_PAPER)
     counts, nearest = votes.counts.copy(), votes.nearest.copy()
     for ballot in (counts, nearest) if len(whites) else ():  # whites and paper have shared out one colour's votes
-        outside, inside = np.ix_(around, whites), np.ix_(~around, [apart.argmin(), paper])
+        outside, inside = np.ix_(around, whites), np.ix_(~around, np.array([apart.argmin(), paper]))
         ballot[around, paper] += ballot[outside].sum(axis=1)
         ballot[outside] = 0
-        ballot[inside] = ballot[inside] @ [[1, 0], [1, 0]]
+        ballot[inside] = ballot[inside] @ np.array([[1, 0], [1, 0]])
     pooled, agreeing = families.pooled(counts), families.pooled(nearest)
     family = pooled.argmax(axis=1)
     rows = np.arange(len(family))

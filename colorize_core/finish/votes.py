@@ -116,7 +116,7 @@ def vote_weights(lines: np.ndarray, step: int, clear: float) -> np.ndarray:
     if step > 1:
         height, width = lines.shape
         lines = np.pad(lines, ((0, -height % step), (0, -width % step)))
-        lines = lines.reshape(len(lines) // step, step, -1, step).any(axis=(1, 3))
+        lines = np.asarray(lines.reshape(len(lines) // step, step, -1, step).any(axis=(1, 3)))
     return np.clip(distances(lines) * (step / clear), 1e-4, 1).astype(np.float32)
 
 
