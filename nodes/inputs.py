@@ -49,3 +49,11 @@ def guidance(name: str, default: float, tooltip: str, optional: bool = False) ->
 def seed(tooltip: str, **options) -> io.Int.Input:
     """A seed with KSampler's range."""
     return io.Int.Input("seed", default=0, min=0, max=0xFFFFFFFFFFFFFFFF, tooltip=tooltip, **options)
+
+
+def color_list(name: str, tooltip: str) -> io.Input:
+    """Colours picked on the node itself, where ComfyUI has a list of them; elsewhere a socket for such a list."""
+    own = getattr(io, "Colors", None)
+    if own is None:
+        return io.Custom("COLORS").Input(name, optional=True, tooltip=tooltip)
+    return own.Input(name, optional=True, socketless=False, tooltip=tooltip)

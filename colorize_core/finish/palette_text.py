@@ -3,9 +3,13 @@
 import re
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import count
+
+import torch
 
 from ..errors import ColorizeError, told
-from .color_code import CODE, levels_of
+from .color_code import CODE, levels_of, parsed_color
+from .color_names import plain_names
 from .palette import ROLES, Palette, Swatch
 
 EXAMPLE = "“hair #7d4f9e shadow #5a3578”"
@@ -101,6 +105,31 @@ def with_swatches(palette: Palette, changed: Palette) -> Palette:
     return Palette(tuple(swatches))
 
 
-def palette_of_text(text: str, palette: Palette | None = None) -> Palette:
-    """Read a palette, or the changes to another one; see `read_palette` and `with_swatches`."""
-    return read_palette(text) if palette is None else with_swatches(palette, read_palette(text, palette))
+def with_colors(palette: Palette, codes: object) -> Palette:
+    """Return a palette with more colours behind its own, named after what they look like.
+
+    Args:
+        codes: a list of colours as `parsed_color` reads them; what the palette has already is left out.
+
+    Raises:
+        ColorizeError: it is no such list.
+    """
+    if not isinstance(codes, (list, tuple)) or not all(isinstance(code, str) for code in codes):
+        raise ColorizeError(
+            f"`colors` is {told(codes)}; expected a list of colours as #rrggbb. Pick them on the node, or wire a node "
+            "that gives COLORS."
+        )
+    there, names = {swatch.color for swatch in palette.swatches}, {swatch.name for swatch in palette.swatches}
+    new = list(dict.fromkeys(color for code in codes if (color := parsed_color(code, "colors")) not in there))
+    swatches = list(palette.swatches)
+    for word, color in zip(plain_names(torch.tensor(new).reshape(-1, 3)), new, strict=True):
+        name = next(name for number in count(1) if (name := f"{word} {number}") not in names)
+        names.add(name)
+        swatches.append(Swatch(name, color))
+    return Palette(tuple(swatches))
+
+
+def palette_of_text(text: str, palette: Palette | None = None, colors: object = None) -> Palette:
+    """Read a palette, or the changes to another one; see `read_palette`, `with_swatches` and `with_colors`."""
+    read = read_palette(text) if palette is None else with_swatches(palette, read_palette(text, palette))
+    return read if colors is None else with_colors(read, colors)

@@ -10,7 +10,7 @@ from ...colorize_core.finish.palette_text import palette_of_text
 from ...colorize_core.host.finish.palette_folder import load_palette, palette_choices, palette_path, save_palette
 from ...colorize_core.host.finish.palettes import palette_of
 from ..checked import checked
-from ..inputs import fraction
+from ..inputs import color_list, fraction
 from ..schema import node_schema
 from ..sockets import Palette
 
@@ -101,6 +101,11 @@ class ColorizePalette(io.ComfyNode):
                     optional=True,
                     tooltip="Its swatches come first; those that text names again take the colours of text.",
                 ),
+                color_list(
+                    "colors",
+                    "More colours, named after what they look like, behind all others. Newer versions of ComfyUI have "
+                    "a list of colours to pick them here; leave text empty to use them alone.",
+                ),
             ],
             outputs=outputs("The swatches in the order of the text."),
             hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo],
@@ -109,9 +114,9 @@ class ColorizePalette(io.ComfyNode):
 
     @classmethod
     @checked
-    def execute(cls, text, palette=None) -> io.NodeOutput:
+    def execute(cls, text, palette=None, colors=None) -> io.NodeOutput:
         """Read."""
-        palette = palette_of_text(text, palette)
+        palette = palette_of_text(text, palette, colors)
         sheet = draw_palette(palette)
         return io.NodeOutput(palette, sheet, ui=ui.PreviewImage(sheet, cls=cls))
 

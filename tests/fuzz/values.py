@@ -326,6 +326,13 @@ def palettes(draw: Callable, options: Mapping[str, Any], name: str, odd: bool) -
     return Swatches(tuple(colors), draw(st.sampled_from(["color", "髪", "袖 1", "a/b"])), draw(st.booleans()))
 
 
+def color_lists(options: Mapping[str, Any], name: str, odd: bool) -> st.SearchStrategy:
+    """ComfyUI's own lists of colours."""
+    if odd:
+        return st.sampled_from([["red"], [1], "#ff0000", ["#ff000"]])
+    return st.lists(st.sampled_from(["#ff0000", "#00FF00", "#0af", "#ffffff"]), max_size=5)
+
+
 @st.composite
 def areas(draw: Callable, options: Mapping[str, Any], name: str, odd: bool) -> Areas:
     shape = (draw(batches()), *draw(sizes()))
@@ -362,6 +369,7 @@ STRATEGIES: dict[str, Callable[..., st.SearchStrategy]] = {
     "CARRIER": references,
     "COLORIZE_BOX": letterboxes,
     "COLORIZE_PALETTE": palettes,
+    "COLORS": color_lists,
     "COLORIZE_REGIONS": areas,
     "COLORIZE_BLOCK_STRENGTHS": strengths_by_block,
     "MODEL": things("MODEL", ("tiny", "patched", "anonymous"), ("other", "narrow", "linear")),

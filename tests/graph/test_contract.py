@@ -24,7 +24,7 @@ def input_entry(declared):
     """Return what is fixed of an input, as far as every version of ComfyUI knows it."""
     entry = {"id": declared.id, "type": declared.io_type, "optional": bool(declared.optional)}
     fixed = {name: getattr(declared, name, None) for name in ("default", "min", "max")}
-    entry |= {name: value for name, value in fixed.items() if value is not None}
+    entry |= {name: value for name, value in fixed.items() if value not in (None, [])}  # newer ones say: no colours
     if entry["type"] == "COMBO" and "default" in entry and declared.id not in COMFYUI_CHOICES:
         entry["choices"] = list(declared.options)
     return entry

@@ -93,3 +93,19 @@ def test_prefixes_that_leave_the_output_folder(pack, output, prefix):
     with pytest.raises(pack.Error, match="filename_prefix"):
         pack.run("ColorizeSavePalette", palette=palette, filename_prefix=prefix)
     assert sorted(output.parent.rglob("*")) == before
+
+
+def test_colours_picked_on_the_node_come_behind_those_of_the_text(pack):
+    picked = ["#FF0000", "#00f", "#ff0000", "#123456"]
+    palette, _ = pack.run("ColorizePalette", text="coat #0000ff\nred 1 #aa0011", colors=picked)
+    assert [(s.name, s.hex) for s in palette.swatches] == [
+        ("coat", "#0000ff"),
+        ("red 1", "#aa0011"),
+        ("red 2", "#ff0000"),
+        ("dark blue 1", "#123456"),
+    ]
+    assert len(pack.run("ColorizePalette", text="", colors=picked)[0]) == 3
+    assert len(pack.run("ColorizePalette", text="", colors=[])[0]) == 0
+    for wrong in ("#ff0000", ["red"], [1]):
+        with pytest.raises(pack.Error, match="`colors` is"):
+            pack.run("ColorizePalette", text="", colors=wrong)
