@@ -19,7 +19,7 @@ def as_tile(picture: Image.Image) -> torch.Tensor:
 
 
 def main() -> None:
-    made = finished()
+    made = finished(by_hand=True)
     tiles = {
         "drawing": made.drawing,
         "coloured picture": made.colored,

@@ -47,15 +47,19 @@ def shown(picture: torch.Tensor) -> Image.Image:
     return Image.fromarray((picture[0] * 255).round().byte().numpy())
 
 
-def finished() -> Finished:
-    """Run all of it."""
+def finished(by_hand: bool = False) -> Finished:
+    """Run all of it.
+
+    Args:
+        by_hand: the flats, too, in the palette that illustration_layers.json writes; else in the reference's.
+    """
     drawing, mask = opened(DRAWING)
     colored, _ = opened(COLORED)
     regions = line_regions.find_regions(drawing, line_regions.RegionChoice(), mask)
-    palette = extract_palette.extract_palette(*opened(REFERENCE)).palette
+    named = palette_text.palette_of_text(PALETTE, None)
+    palette = named if by_hand else extract_palette.extract_palette(*opened(REFERENCE)).palette
     flat = flats.make_flats(colored, regions, palette, flats.FlatChoice())
     inked, _ = ink_over.ink_over(flat.image, drawing, regions=flat.regions)
-    named = palette_text.palette_of_text(PALETTE, None)
     kept = flats.make_flats(colored, regions, named, flats.FlatChoice("keep"))
     background, _ = opened(BACKGROUND)
     parts = picture_layers.Parts(kept.image, kept.regions, drawing, background, mask)
