@@ -9,6 +9,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LANGUAGES = ("en", "ja", "zh")
+#: Nodes that older versions of ComfyUI have no types for.
+NEWER = {"ColorizeMakeLayers"}
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +23,8 @@ def test_server_hands_out_every_language(language, i18n, object_info):
     folder = ROOT / "locales" / language
     main, nodes = (json.loads((folder / f"{name}.json").read_text(encoding="utf-8")) for name in ("main", "nodeDefs"))
     assert i18n[language] == {**main, "nodeDefs": nodes}
-    assert set(nodes) == {name for name in object_info if name.startswith("Colorize")}
+    offered = {name for name in object_info if name.startswith("Colorize")}
+    assert offered <= set(nodes) <= offered | NEWER
 
 
 def test_help_page_is_found_by_language_and_else_in_english(server, object_info):
