@@ -243,10 +243,9 @@ class Workshop:
                 picture = Image.new("RGBA", size, (number * 10, 200, 30, 128))
                 picture.save(shots / shot / f"ink_{number:04}.png")
         (shots / "broken" / "ink_0002.png").write_bytes(b"\x89PNG")
-        palettes = self.folder / "input" / "palettes"
-        palettes.mkdir(parents=True, exist_ok=True)
-        (palettes / "good.gpl").write_text("GIMP Palette\nName: x\n#\n255 0 10 red\n1 2 3\n")
-        (palettes / "broken.gpl").write_text("GIMP Palette\n300 0 10 red\n")
+        palettes = {"good": "Name: x\n#\n255 0 10 red\n1 2 3\n", "broken": "300 0 10 red\n"}
+        for name, rows in palettes.items():  # beside the folders: one of their own would be offered as a shot's, too
+            (self.folder / "input" / f"fuzz {name}.gpl").write_text(f"GIMP Palette\n{rows}")
         saved = self.folder / "input" / "carriers"
         saved.mkdir(parents=True, exist_ok=True)
         for name, carrier in carriers.items():
@@ -255,8 +254,10 @@ class Workshop:
         try:
             yield
         finally:
-            for place in (shots, palettes, saved, self.folder / "output"):
+            for place in (shots, saved, self.folder / "output"):
                 shutil.rmtree(place, ignore_errors=True)
+            for name in palettes:
+                (self.folder / "input" / f"fuzz {name}.gpl").unlink(missing_ok=True)
             (self.folder / "output").mkdir()
             for path in models.rglob("fuzz *"):
                 path.unlink()
