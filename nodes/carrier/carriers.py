@@ -1,11 +1,8 @@
 """Carriers as files, so that references are encoded once."""
 
-import hashlib
-
 from comfy_api.latest import io
 
-from ...colorize_core.errors import ColorizeError
-from ...colorize_core.host.carrier.carrier_folder import carrier_choices, carrier_path, load_carrier, save_carrier
+from ...colorize_core.host.carrier.carrier_folder import CARRIERS, load_carrier, save_carrier
 from ...colorize_core.host.family.encode import check_carrier
 from ..checked import checked
 from ..schema import node_schema
@@ -65,7 +62,7 @@ class ColorizeLoadCarrier(io.ComfyNode):
             inputs=[
                 io.Combo.Input(
                     "file",
-                    options=carrier_choices(),
+                    options=CARRIERS.choices(),
                     tooltip="Carrier files in the input folder, and in the output folder marked [output]; both with "
                     "their subfolder carriers.",
                 ),
@@ -81,17 +78,12 @@ class ColorizeLoadCarrier(io.ComfyNode):
     @classmethod
     def validate_inputs(cls, file=None) -> bool | str:
         """Check the name before anything runs; a wired one, which is None here, when it is known."""
-        try:
-            if file is not None:
-                carrier_path(file)
-        except ColorizeError as error:
-            return str(error)
-        return True
+        return CARRIERS.fault(file) or True
 
     @classmethod
     def fingerprint_inputs(cls, file=None, colorizer=None) -> str | float:
         """Run anew when the file's contents have changed; always where that cannot be known."""
-        return float("nan") if file is None else hashlib.sha256(carrier_path(file).read_bytes()).hexdigest()
+        return CARRIERS.fingerprint(file)
 
     @classmethod
     @checked

@@ -1,13 +1,10 @@
 """Palettes: from a reference, from text, from files."""
 
-import hashlib
-
 from comfy_api.latest import io, ui
 
-from ...colorize_core.errors import ColorizeError
 from ...colorize_core.finish.palette_sheet import draw_palette
 from ...colorize_core.finish.palette_text import palette_of_text
-from ...colorize_core.host.finish.palette_folder import load_palette, palette_choices, palette_path, save_palette
+from ...colorize_core.host.finish.palette_folder import PALETTES, load_palette, save_palette
 from ...colorize_core.host.finish.palettes import palette_of
 from ..checked import checked
 from ..inputs import color_list, fraction
@@ -136,7 +133,7 @@ class ColorizeLoadPalette(io.ComfyNode):
             inputs=[
                 io.Combo.Input(
                     "file",
-                    options=palette_choices(),
+                    options=PALETTES.choices(),
                     tooltip="Palette files in the input folder, and in the output folder marked [output]; both with "
                     "their subfolder palettes.",
                 ),
@@ -149,17 +146,12 @@ class ColorizeLoadPalette(io.ComfyNode):
     @classmethod
     def validate_inputs(cls, file=None) -> bool | str:
         """Check the name before anything runs; a wired one, which is None here, when it is known."""
-        try:
-            if file is not None:
-                palette_path(file)
-        except ColorizeError as error:
-            return str(error)
-        return True
+        return PALETTES.fault(file) or True
 
     @classmethod
     def fingerprint_inputs(cls, file=None) -> str | float:
         """Run anew when the file's contents have changed; always where that cannot be known."""
-        return float("nan") if file is None else hashlib.sha256(palette_path(file).read_bytes()).hexdigest()
+        return PALETTES.fingerprint(file)
 
     @classmethod
     @checked

@@ -1,69 +1,16 @@
-"""Carrier files in ComfyUI's input and output folders, and where links of their owner lead from there."""
-
-import os
-from pathlib import Path
-
-import folder_paths
+"""Carrier files in ComfyUI's input and output folders."""
 
 from ...carrier.carrier import Carrier
 from ...carrier.carrier_file import SUFFIX, read_carrier, write_carrier
-from ...errors import ColorizeError, told
-from ..contained import contained, folders_below, leading_out, refused_link, root_of
+from ..chosen_files import ChosenFiles
 from ..saved_place import refused_names, saved_place
 
-#: Subfolder of input and output that is searched through for carrier files.
-SUBFOLDER = "carriers"
-OUTPUT_MARK = " [output]"
-
-
-def carrier_choices() -> list[str]:
-    """List the carrier files of the input folder, then those of the output folder with ComfyUI's mark `[output]`.
-
-    Searched are the folders themselves and everything under `carriers`, but not all of an output folder, which may
-    hold a hundred thousand pictures.
-    """
-    found = []
-    for kind, mark in (("input", ""), ("output", OUTPUT_MARK)):
-        root = root_of(kind)
-        files = list(root.glob(f"*{SUFFIX}"))
-        files += [folder / name for folder, names in folders_below(kind, SUBFOLDER) for name in names]
-        files = [file for file in files if file.name.endswith(SUFFIX) and not file.name.startswith(".")]
-        found += sorted(file.relative_to(root).as_posix() + mark for file in files if not leading_out(file, kind))
-    return found
-
-
-def carrier_path(name: str) -> Path:
-    """Find the file that an entry of `carrier_choices` stands for.
-
-    Args:
-        name: path below the input folder, or below the output folder with ` [output]` behind it.
-
-    Raises:
-        ColorizeError: there is no such file, or it does not lie in one of the two folders.
-    """
-    inner, folder = folder_paths.annotated_filepath(name)
-    kinds = {None: "input"} | {folder_paths.get_directory_by_type(kind): kind for kind in ("input", "output")}
-    kind = kinds.get(folder)
-    path = contained(inner, root_of(kind)) if kind else None
-    if kind is None or path is None:
-        raise ColorizeError(
-            f"`file` is {told(name)}, which does not lie in ComfyUI's input or output folder. Move the carrier file "
-            f"into one of them, best into {SUBFOLDER}, and choose it in Load Carrier."
-        )
-    link = leading_out(path, kind)
-    if link is not None:
-        raise ColorizeError(f"`file` is {told(name)}; {refused_link(link, kind)}")
-    if not path.name.endswith(SUFFIX) or not os.path.isfile(path):
-        raise ColorizeError(
-            f"`file` is {told(name)}, but there is no such carrier file. Expected a file ending with {SUFFIX} in "
-            f"ComfyUI's input folder, or in its output folder with “{OUTPUT_MARK.strip()}” behind the name."
-        )
-    return path
+CARRIERS = ChosenFiles("carrier file", "Load Carrier", SUFFIX, "carriers")
 
 
 def load_carrier(name: str) -> Carrier:
-    """Load one of `carrier_choices`."""
-    return read_carrier(carrier_path(name))
+    """Load one of the choices of `CARRIERS`."""
+    return read_carrier(CARRIERS.path(name))
 
 
 def save_carrier(carrier: Carrier, prefix: str) -> dict[str, str]:
@@ -76,7 +23,7 @@ def save_carrier(carrier: Carrier, prefix: str) -> dict[str, str]:
         Where it lies, as ComfyUI tells of saved files: filename, subfolder, type.
     """
     with refused_names(prefix, "carrier", "Save Carrier"):
-        place = saved_place(prefix, f"{SUBFOLDER}/hero")
+        place = saved_place(prefix, f"{CARRIERS.subfolder}/hero")
         file = f"{place.name}_{place.counter:05}_{SUFFIX}"
         write_carrier(carrier, place.folder / file)
     return place.told(file)
