@@ -20,6 +20,7 @@ from scipy.ndimage import distance_transform_edt, uniform_filter
 from comfy_path import EXAMPLES, import_core
 from flat_scenes import GAPS, FlatScene, flat_scene
 from measure import bootstrap
+from pipeline import to_image
 from scenes import HELD_OUT
 
 color = import_core("finish.color")
@@ -62,7 +63,7 @@ def swatches(scene: FlatScene) -> tuple[object, np.ndarray]:
 def as_image(picture: np.ndarray) -> torch.Tensor:
     """Return [1, N, N, 3] in [0, 1]."""
     rgb = picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, axis=2)
-    return torch.from_numpy(rgb.astype(np.float32) / 255)[None]
+    return to_image([rgb])
 
 
 def by_flats(scene: FlatScene, picture: torch.Tensor, unsure: str = "vote") -> np.ndarray:

@@ -25,6 +25,15 @@ def transparency(paper: str = "white paper") -> io.Mask.Input:
     return io.Mask.Input("transparency", optional=True, tooltip=tooltip)
 
 
+def drawing_transparency() -> io.Mask.Input:
+    """The transparent parts of line art, which Load Image gives beside it."""
+    tooltip = (
+        "For a drawing on transparency: Load Image's MASK, 1 = transparent. What it clears is paper; without it that "
+        "is often black."
+    )
+    return io.Mask.Input("transparency", optional=True, tooltip=tooltip)
+
+
 def strength(name: str, tooltip: str, optional: bool = False) -> io.Float.Input:
     """A factor that is 1 as published."""
     return io.Float.Input(name, default=1.0, min=0.0, max=4.0, step=0.05, tooltip=tooltip, optional=optional)

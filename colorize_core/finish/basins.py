@@ -15,6 +15,8 @@ from collections.abc import Callable
 import numpy as np
 from scipy.ndimage import distance_transform_edt, label
 
+from .regions import BESIDE
+
 #: A pass is a gap where it is lower than this share of the lower height beside it.
 GAP_SHARE = 0.7
 #: Distances are whole pixels' and off by so much.
@@ -122,8 +124,7 @@ def find_passes(ground: np.ndarray, distance: np.ndarray) -> tuple[np.ndarray, n
     """
     count = int(ground.max()) + 1
     keys, heights = [], []
-    beside = ((np.s_[:, :-1], np.s_[:, 1:]), (np.s_[:-1], np.s_[1:]))
-    for one, other in beside:
+    for one, other in BESIDE:
         at = np.nonzero((ground[one] != ground[other]) & (ground[one] > 0) & (ground[other] > 0))
         a, b = ground[one][at].astype(np.int64), ground[other][at].astype(np.int64)
         keys.append(np.minimum(a, b) * count + np.maximum(a, b))

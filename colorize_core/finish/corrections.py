@@ -6,6 +6,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .palette import Palette
+from .regions import BESIDE
+from .sheet_pixels import codes_of
 
 #: What a picture's values are off by at most when they are meant as a colour of 8 bits.
 ROUNDING = 0.4 / 255
@@ -54,20 +56,19 @@ def corrected(
 
 def exact_swatches(picture: Tensor, palette: Palette) -> np.ndarray:
     """Return which swatch's exact colour each pixel has: [h, w, 3] to [h, w] int64, -1 for none."""
-    bytes_ = (picture * 255).round()
-    exact = (picture - bytes_ / 255).abs().amax(dim=-1) <= ROUNDING
-    number = (bytes_.long() * torch.tensor([65536, 256, 1])).sum(dim=-1)
-    swatches = (palette.colors.long() * torch.tensor([65536, 256, 1])).sum(dim=-1)
-    found = torch.full(number.shape, -1)
+    levels = (picture * 255).round()
+    exact = ((picture - levels / 255).abs().amax(dim=-1) <= ROUNDING).numpy()
+    codes, swatches = codes_of(levels.numpy()), codes_of(palette.colors.numpy())
+    found = np.full(codes.shape, -1)
     for index in reversed(range(len(palette))):  # of two equal ones the first
-        found[(number == swatches[index]) & exact] = index
-    return found.numpy()
+        found[(codes == swatches[index]) & exact] = index
+    return found
 
 
 def beside_another(labels: np.ndarray) -> np.ndarray:
     """Return which pixels lie beside another region: [H, W] bool."""
     beside = np.zeros(labels.shape, dtype=bool)
-    for one, other in ((np.s_[:, :-1], np.s_[:, 1:]), (np.s_[:-1], np.s_[1:])):
+    for one, other in BESIDE:
         differs = labels[one] != labels[other]
         beside[one] |= differs
         beside[other] |= differs

@@ -83,7 +83,7 @@ def make_flats(
     """
     filled, table = regions.filled[0].numpy(), regions.tables[0]
     rgb = resize_picture(picture, *regions.size)[0]
-    lines = lines_of(regions)
+    lines = regions.lines[0].numpy()
     candidates = torch.cat([palette.lab, to_lab(torch.tensor([PAPER]) / 255)])
     families = Families.in_palette(palette)
     voters = call_voters(rgb, filled, lines, table.area, all_=choice.shading == "keep")
@@ -128,12 +128,6 @@ def make_flats(
         paint=torch.from_numpy(paint)[None],
     )
     return Flats(shown[None], done, torch.from_numpy(unsure[filled]).float()[None])
-
-
-def lines_of(regions: Regions) -> np.ndarray:
-    """Return the lines of one frame, trace lines too: [H, W] bool."""
-    lines = regions.ink if regions.trace is None else regions.ink | regions.trace
-    return lines[0].numpy()
 
 
 def surrounding(regions: Regions) -> np.ndarray:

@@ -11,7 +11,7 @@ from torch import Tensor
 from ..prepare.masks import fit_mask
 from .basins import Parts, basins, distances, find_passes, in_reading_order, nearest
 from .ink import drawn_ink, trace_lines
-from .regions import Regions, table_of
+from .regions import BESIDE, Regions, table_of
 
 TRACE_LINES = ("none", "red_green_blue")
 #: Gaps are closed up to this share of the shorter side where no width is given.
@@ -152,13 +152,12 @@ def draw_regions(regions: Regions) -> Tensor:
         [1, H, W, 3] in [0, 1].
     """
     filled, ink = regions.filled[0], regions.ink[0]
-    lines = ink if regions.trace is None else ink | regions.trace[0]
     colors = chance_colors(len(regions.tables[0]))
     shown = colors[filled.long()]
     shown[ink] = torch.tensor(INK_SHOWN)
     if regions.trace is not None:
         shown[regions.trace[0]] = torch.tensor(TRACE_SHOWN)
-    shown[closed_gaps(filled, lines)] = torch.tensor(GAP_SHOWN)
+    shown[closed_gaps(filled, regions.lines[0])] = torch.tensor(GAP_SHOWN)
     return shown[None]
 
 
@@ -172,7 +171,7 @@ def closed_gaps(filled: Tensor, lines: Tensor) -> Tensor:
         [H, W] bool, as wide as can be seen.
     """
     cut = torch.zeros_like(lines)
-    for one, other in ((np.s_[:, :-1], np.s_[:, 1:]), (np.s_[:-1], np.s_[1:])):
+    for one, other in BESIDE:
         both = (filled[one] > 0) & (filled[other] > 0)
         cut[one] |= (filled[one] != filled[other]) & both & ~lines[one] & ~lines[other]
     wide = 2 * max(1, round(min(cut.shape) * GAP_MARK)) + 1

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from ..prepare.pictures import resize_picture
 from .color import to_lab, to_rgb
-from .color_names import plain_names
-from .flats import PAPER, lines_of, surrounding
+from .color_names import numbered_names
+from .flats import LIKE_PAPER, PAPER, surrounding
 from .palette import Palette, Swatch
 from .regions import Regions
 from .tones import lit_and_shaded
@@ -17,8 +17,6 @@ from .votes import call_voters, lab_of, medians
 
 #: Medians nearer than this, as ΔE of 1976, are one colour.
 MERGE = 4.0
-#: A region around the character as near to white as this is paper.
-LIKE_PAPER = 10.0
 
 
 @dataclass(frozen=True)
@@ -43,7 +41,7 @@ def region_medians(picture: Tensor, regions: Regions, shading: str) -> Medians:
     """
     filled, table = regions.filled[0].numpy(), regions.tables[0]
     rgb = resize_picture(picture, *regions.size)[0]
-    lines = lines_of(regions)
+    lines = regions.lines[0].numpy()
     median = medians(call_voters(rgb, filled, lines, table.area))
     white = to_lab(torch.tensor(PAPER) / 255).numpy()
     paper = surrounding(regions) & (np.linalg.norm(median - white, axis=1) < LIKE_PAPER)
@@ -77,12 +75,8 @@ def own_palette(frames: list[Medians]) -> Palette:
             merged[near].append(place)
             middles[near] = np.average(lab[merged[near]], axis=0, weights=area[merged[near]])
     swatches: list[Swatch] = []
-    used: dict[str, int] = {}
-    for members, middle in zip(merged, middles, strict=True):
-        color = as_bytes(middle)
-        word = plain_names(torch.tensor([color]))[0]
-        used[word] = used.get(word, 0) + 1
-        name = f"{word} {used[word]}"
+    colors = [as_bytes(middle) for middle in middles]
+    for members, color, name in zip(merged, colors, numbered_names(torch.tensor(colors).reshape(-1, 3)), strict=True):
         swatches.append(Swatch(name, color))
         has = ~np.isnan(shadow[members, 0])
         if area[members][has].sum() * 2 > area[members].sum():

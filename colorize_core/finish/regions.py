@@ -12,6 +12,8 @@ from .palette import Palette
 
 #: In `Regions.paint` and `RegionTable.swatch`: no swatch of the palette, as paper.
 NO_SWATCH = -1
+#: What picks of a map [H, W] the pixels that have a neighbour to the right, and those; then the same downwards.
+BESIDE = ((np.s_[:, :-1], np.s_[:, 1:]), (np.s_[:-1], np.s_[1:]))
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,11 @@ class Regions:
     def labels(self) -> Tensor:
         """[B, H, W] int32, 0 = ink."""
         return self.filled.masked_fill(self.ink, 0)
+
+    @property
+    def lines(self) -> Tensor:
+        """[B, H, W] bool, ink and trace lines."""
+        return self.ink if self.trace is None else self.ink | self.trace
 
     @property
     def size(self) -> tuple[int, int]:

@@ -6,7 +6,8 @@ from torch import Tensor
 
 from .basins import nearest
 from .palette import Palette
-from .votes import CLEAR, vote_weights
+from .regions import color_sums
+from .votes import vote_weights
 
 #: Two tones are there where they lie at least so far apart, in parts of the way from base to shadow …
 APART = 0.35
@@ -51,7 +52,7 @@ def shaded(
     way = colors[shadow] - colors[base]
     length = np.maximum((way**2).sum(axis=1), 1e-6)
     depth = ((lab.numpy() - colors[base][filled]) * way[filled]).sum(axis=-1) / length[filled]
-    weights = clearness(lines)
+    weights = vote_weights(lines)
     clear = weights >= CLEAR_WEIGHT
     inside = toned[filled] & clear
     if not inside.any():
@@ -66,11 +67,6 @@ def shaded(
     dark = np.where(near, dark[tuple(found)], largest[filled])
     dark = without_specks(dark, filled, toned, SPECK * filled.size / 1024**2)
     return np.where(toned[filled], np.where(dark, shadow[filled], base[filled]), paint).astype(np.int16)
-
-
-def clearness(lines: np.ndarray) -> np.ndarray:
-    """Return how clear of lines each pixel is: [H, W] bool to [H, W] float32 in [0, 1]."""
-    return vote_weights(lines, 1, max(1.0, CLEAR * min(lines.shape) / 1024))
 
 
 def pairs(swatch: np.ndarray, palette: Palette) -> tuple[np.ndarray, np.ndarray]:
@@ -130,7 +126,7 @@ def lit_and_shaded(
     Returns:
         the lit tone [R, 3], the median where there is but one; the shadow [R, 3], NaN where there is none.
     """
-    weights = clearness(lines)
+    weights = vote_weights(lines)
     clear = weights >= CLEAR_WEIGHT
     count = len(median)
     depth = (100 - lab[..., 0].numpy()) / TONE_STEP
@@ -139,10 +135,8 @@ def lit_and_shaded(
     lit, shadow = median.copy(), np.full_like(median, np.nan)
     region, dark = filled[clear], (depth > edge[filled])[clear]
     for tone, where in ((lit, ~dark), (shadow, dark)):
-        total = np.maximum(np.bincount(region[where], minlength=count), 1)
-        for channel in range(3):
-            mean = np.bincount(region[where], lab[..., channel].numpy()[clear][where], count) / total
-            tone[both, channel] = mean[both]
+        sums, pixels = color_sums(region[where], lab.numpy()[clear][where], count)
+        tone[both] = (sums / np.maximum(pixels, 1)[:, None])[both]
     return lit, shadow
 
 

@@ -59,14 +59,13 @@ class Voters:
     """The pixels of one frame that vote.
 
     Attributes:
-        lab: [n, 3] float32, their colours. region: [n] int64. weight: [n] float32. count: R, of regions, 0 included.
-        area: [R] int64, pixels of each region.
+        lab: [n, 3] float32, their colours. region: [n] int64. weight: [n] float32.
+        area: [R] int64, pixels of each region, 0 included.
     """
 
     lab: Tensor
     region: np.ndarray
     weight: np.ndarray
-    count: int
     area: np.ndarray
 
 
@@ -102,19 +101,19 @@ class Families:
         return np.flatnonzero(self.of == family)
 
 
-def vote_weights(lines: np.ndarray, step: int, clear: float) -> np.ndarray:
+def vote_weights(lines: np.ndarray, step: int = 1) -> np.ndarray:
     """Return what each pixel's vote counts: little beside a line, nothing on it.
 
     Args:
         lines: [H, W] bool. step: every so many pixels of either side are looked at, with the lines between them.
-        clear: in pixels, the distance from which on a pixel counts fully.
 
     Returns:
         [⌈H / step⌉, ⌈W / step⌉] float32 in [0, 1]; never quite 0, so that a region of nothing but line has a colour,
         too.
     """
+    height, width = lines.shape
+    clear = max(1.0, CLEAR * min(height, width) / 1024)
     if step > 1:
-        height, width = lines.shape
         lines = np.pad(lines, ((0, -height % step), (0, -width % step)))
         lines = np.asarray(lines.reshape(len(lines) // step, step, -1, step).any(axis=(1, 3)))
     return np.clip(distances(lines) * (step / clear), 1e-4, 1).astype(np.float32)
@@ -129,8 +128,7 @@ def call_voters(rgb: Tensor, filled: np.ndarray, lines: np.ndarray, area: np.nda
     """
     height, width = filled.shape
     step = 1 if all_ else max(1, round((filled.size / VOTERS) ** 0.5))
-    clear = max(1.0, CLEAR * min(height, width) / 1024)
-    weights = vote_weights(lines, step, clear)
+    weights = vote_weights(lines, step)
     places = (np.arange(0, height, step)[:, None] * width + np.arange(0, width, step)).ravel()
     flat, weight = filled.ravel(), weights.ravel()
     if step > 1:
@@ -142,7 +140,7 @@ def call_voters(rgb: Tensor, filled: np.ndarray, lines: np.ndarray, area: np.nda
             kept = ~few[flat[places]]
             places, weight = np.concatenate([places[kept], more]), np.concatenate([weight[kept], weight[cell]])
     colors = to_lab(rgb.reshape(-1, 3)[torch.from_numpy(places)])
-    return Voters(colors, flat[places].astype(np.int64), weight, len(area), area)
+    return Voters(colors, flat[places].astype(np.int64), weight, area)
 
 
 def count_votes(voters: Voters, candidates: Tensor, families: Families, median: np.ndarray) -> Votes:
@@ -151,7 +149,7 @@ def count_votes(voters: Voters, candidates: Tensor, families: Families, median: 
     Args:
         candidates: [S, 3], CIELAB, the last of them paper. families: theirs. median: of `medians`.
     """
-    swatches, count = len(candidates), voters.count
+    swatches, count = len(candidates), len(voters.area)
     counts, nearest = np.zeros((count, swatches)), np.zeros(count * swatches)
     for start in range(0, len(voters.region), CHUNK):
         at = slice(start, start + CHUNK)
@@ -171,8 +169,8 @@ def medians(voters: Voters) -> np.ndarray:
     for channel, (least, most) in zip(voters.lab.T, RANGE, strict=True):
         level = ((channel - least) * (LEVELS / (most - least))).clamp(0, LEVELS - 1).numpy()
         place = voters.region * LEVELS + level.astype(np.int64)
-        hits = np.bincount(place, voters.weight, minlength=voters.count * LEVELS)
-        found.append(_median(hits.reshape(voters.count, LEVELS), least, most))
+        hits = np.bincount(place, voters.weight, minlength=len(voters.area) * LEVELS)
+        found.append(_median(hits.reshape(-1, LEVELS), least, most))
     return np.stack(found, axis=1).astype(np.float32)
 
 

@@ -7,7 +7,7 @@ from ...colorize_core.finish.line_regions import TRACE_LINES, RegionChoice
 from ...colorize_core.host.finish.flats import make_frames_flats
 from ...colorize_core.host.finish.line_regions import find_frames_regions
 from ..checked import checked
-from ..inputs import fraction
+from ..inputs import drawing_transparency, fraction
 from ..schema import node_schema
 from ..sockets import Palette, Regions
 
@@ -63,12 +63,7 @@ class ColorizeLineRegions(io.ComfyNode):
                     tooltip="red_green_blue: lines in these colours bound a region, as the edges of shadows and "
                     "highlights do in animation, but are no ink. none: a coloured line is ink.",
                 ),
-                io.Mask.Input(
-                    "transparency",
-                    optional=True,
-                    tooltip="For a drawing on transparency: Load Image's MASK, 1 = transparent. What it clears is "
-                    "paper; without it that is often black.",
-                ),
+                drawing_transparency(),
             ],
             advanced=("ink_threshold", "smallest", "trace_lines"),
             outputs=[

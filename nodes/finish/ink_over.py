@@ -5,7 +5,7 @@ from comfy_api.latest import io
 from ...colorize_core.finish.ink_over import LINE_COLORS
 from ...colorize_core.host.finish.ink_over import ink_over_frames
 from ..checked import checked
-from ..inputs import fraction
+from ..inputs import drawing_transparency, fraction
 from ..schema import node_schema
 from ..sockets import Regions
 
@@ -51,12 +51,7 @@ class ColorizeInkOver(io.ComfyNode):
                     1.0,
                     "How strong the lines are; 0 leaves the colours without lines.",
                 ),
-                io.Mask.Input(
-                    "transparency",
-                    optional=True,
-                    tooltip="For a drawing on transparency: Load Image's MASK, 1 = transparent. What it clears is "
-                    "paper; without it that is often black.",
-                ),
+                drawing_transparency(),
             ],
             advanced=("color", "strength"),
             outputs=[
