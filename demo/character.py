@@ -14,6 +14,33 @@ ACCESSORIES = ("none", "bow", "cap", "scarf", "band", "flower")
 
 
 @dataclass(frozen=True)
+class Pose:
+    """How a character stands in one frame of a shot, beside how its seed has drawn it. Angles are in radians.
+
+    Attributes:
+        arms: for the left and the right arm of the picture, how much upper arm and forearm turn from where they are;
+            positive is downwards.
+        in_front: for each arm, whether it is before the body; None for as the seed has it.
+        turn: of the face, in radii of the head; lean: of the body, in parts of the picture.
+        stride: how much farther the feet stand apart, in parts of the picture.
+        place, zoom: where the character goes, in parts of the picture, and how large it gets, from its feet.
+        camera: how far the scenery moves, in parts of the picture.
+    """
+
+    arms: tuple[tuple[float, float], tuple[float, float]] = ((0.0, 0.0), (0.0, 0.0))
+    in_front: tuple[bool | None, bool | None] = (None, None)
+    turn: float = 0.0
+    lean: float = 0.0
+    stride: float = 0.0
+    place: tuple[float, float] = (0.0, 0.0)
+    zoom: float = 1.0
+    camera: tuple[float, float] = (0.0, 0.0)
+
+
+AS_DRAWN = Pose()
+
+
+@dataclass(frozen=True)
 class Figure:
     """Proportions and places, in parts of the picture; `x`, `y` is the middle of the head."""
 
@@ -28,10 +55,10 @@ class Figure:
     limb: float
 
 
-def _figure(rng: np.random.Generator) -> Figure:
+def _figure(rng: np.random.Generator, pose: Pose) -> Figure:
     head = rng.uniform(0.155, 0.195)
     x, y = rng.uniform(0.38, 0.62), rng.uniform(0.26, 0.31)
-    lean = rng.uniform(-0.04, 0.04)
+    lean = rng.uniform(-0.04, 0.04) + pose.lean
     chest = np.array([x + lean * 0.5, y + head * 1.05])
     hip = np.array([x + lean, chest[1] + rng.uniform(0.19, 0.24)])
     return Figure(
@@ -116,9 +143,9 @@ def _hair_front(canvas: Canvas, rng: np.random.Generator, f: Figure, style: str)
     canvas.shape(np.array([*crown, *fringe]), Part.HAIR)
 
 
-def _face(canvas: Canvas, rng: np.random.Generator, f: Figure) -> None:
+def _face(canvas: Canvas, rng: np.random.Generator, f: Figure, pose: Pose) -> None:
     x, y, r = f.x, f.y, f.head
-    turn = rng.uniform(-0.1, 0.1) * r
+    turn = (rng.uniform(-0.1, 0.1) + pose.turn) * r
     width, height = rng.uniform(0.17, 0.21) * r, rng.uniform(0.24, 0.32) * r
     for side in (-1, 1):
         cx, cy = x + turn + side * 0.4 * r, y + 0.24 * r
@@ -132,8 +159,8 @@ def _face(canvas: Canvas, rng: np.random.Generator, f: Figure) -> None:
         canvas.line(mouth)
 
 
-def _legs(canvas: Canvas, rng: np.random.Generator, f: Figure, clothes: str) -> None:
-    spread = rng.uniform(0.045, 0.09)
+def _legs(canvas: Canvas, rng: np.random.Generator, f: Figure, clothes: str, pose: Pose) -> None:
+    spread = rng.uniform(0.045, 0.09) + pose.stride
     for side in (-1, 1):
         hip = f.hip + (side * 0.045, 0.0)
         foot = np.array([f.hip[0] + side * spread, f.foot])
@@ -197,10 +224,12 @@ def _clothes(canvas: Canvas, rng: np.random.Generator, f: Figure, clothes: str) 
     )
 
 
-def _arm(canvas: Canvas, rng: np.random.Generator, f: Figure, side: int, long_sleeves: bool) -> None:
+def _arm(canvas: Canvas, rng: np.random.Generator, f: Figure, side: int, long_sleeves: bool, pose: Pose) -> None:
     shoulder = f.chest + (side * (f.shoulder - 0.02), 0.055)
     raise_ = rng.uniform(-0.9, 1.15)
     bend = raise_ + rng.uniform(-1.2, 0.4)
+    upper, fore = pose.arms[(side + 1) // 2]
+    raise_, bend = raise_ + upper, bend + fore
     elbow = shoulder + 0.125 * np.array([side * np.cos(raise_), np.sin(raise_)])
     hand = elbow + 0.115 * np.array([side * np.cos(bend), np.sin(bend)])
     canvas.shape(ellipse(*(hand + (hand - elbow) * 0.15), 0.04, 0.04), Part.SKIN)
@@ -242,26 +271,30 @@ def _accessory(canvas: Canvas, rng: np.random.Generator, f: Figure, kind: str) -
             )
 
 
-def draw_character(seed: int, size: int) -> Canvas:
+def draw_character(seed: int, size: int, pose: Pose = AS_DRAWN) -> Canvas:
     """Return a canvas with the character alone: part numbers where it stands, 0 elsewhere."""
     rng = np.random.default_rng([seed, 1])
-    canvas, figure = Canvas(size), _figure(rng)
+    figure = _figure(rng, pose)
+    feet = np.array([figure.x, figure.foot])
+    canvas = Canvas(size, zoom=pose.zoom, shift=feet * (1 - pose.zoom) + pose.place)
     hair, clothes = str(rng.choice(HAIR_STYLES)), str(rng.choice(CLOTHES))
     accessory = str(rng.choice(ACCESSORIES))
     long_sleeves = bool(rng.random() < 0.5)
-    arms = [(-1, bool(rng.random() < 0.3)), (1, bool(rng.random() < 0.3))]
+    drawn = [(-1, bool(rng.random() < 0.3)), (1, bool(rng.random() < 0.3))]
+    posed = zip(drawn, pose.in_front, strict=True)
+    arms = [(side, in_front if chosen is None else chosen) for (side, in_front), chosen in posed]
     _hair_behind(canvas, rng, figure, hair)
-    _legs(canvas, rng, figure, clothes)
+    _legs(canvas, rng, figure, clothes, pose)
     for side, in_front in arms:
         if not in_front:
-            _arm(canvas, rng, figure, side, long_sleeves)
+            _arm(canvas, rng, figure, side, long_sleeves, pose)
     canvas.shape(limb((figure.x, figure.y + figure.head * 0.8), figure.chest + (0, 0.03), 0.075), Part.SKIN)
     _clothes(canvas, rng, figure, clothes)
     if accessory == "scarf":
         _accessory(canvas, rng, figure, accessory)
     for side, in_front in arms:
         if in_front:
-            _arm(canvas, rng, figure, side, long_sleeves)
+            _arm(canvas, rng, figure, side, long_sleeves, pose)
     x, y, r = figure.x, figure.y, figure.head
     for side in (-1, 1):
         canvas.shape(ellipse(x + side * r * 0.97, y + 0.2 * r, 0.16 * r, 0.2 * r), Part.SKIN)
@@ -280,7 +313,7 @@ def draw_character(seed: int, size: int) -> Canvas:
         ),
         Part.SKIN,
     )
-    _face(canvas, rng, figure)
+    _face(canvas, rng, figure, pose)
     _hair_front(canvas, rng, figure, hair)
     if accessory != "scarf":
         _accessory(canvas, rng, figure, accessory)

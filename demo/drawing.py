@@ -71,18 +71,31 @@ def limb(start: Sequence[float], end: Sequence[float], width: float, end_width: 
 class Canvas:
     """A square map of part numbers with a second map of what lies in shade.
 
-    Coordinates run from 0 to 1, to the right and down. `ids` is [size, size] uint8, `shade` likewise bool.
+    Coordinates run from 0 to 1, to the right and down. `ids` is [size, size] uint8, `shade` likewise bool. `shapes` is
+    [size, size] uint8: which shape a pixel belongs to, counted from 1 in the order in which they are painted; under a
+    line it is what was there before the line.
+
+    Args:
+        line_width: in parts of the picture. zoom, shift: points p are painted at p × zoom + shift; lines stay as wide.
     """
 
-    def __init__(self, size: int, line_width: float = 0.0105) -> None:
+    def __init__(
+        self, size: int, line_width: float = 0.0105, zoom: float = 1.0, shift: Sequence[float] | np.ndarray = (0.0, 0.0)
+    ) -> None:
         self.size = size
         self.ids = np.zeros((size, size), dtype=np.uint8)
         self.shade = np.zeros((size, size), dtype=bool)
+        self.shapes = np.zeros((size, size), dtype=np.uint8)
+        self._painted = 0
         self._line_width = max(1, round(line_width * size))
+        self._zoom, self._shift = zoom, np.asarray(shift, dtype=np.float64)
+
+    def _pixels(self, points: np.ndarray) -> list[tuple[float, float]]:
+        return [tuple(point) for point in (points * self._zoom + self._shift) * self.size]
 
     def _mask(self, points: np.ndarray) -> np.ndarray:
         image = Image.new("1", (self.size, self.size))
-        ImageDraw.Draw(image).polygon([tuple(p) for p in points * self.size], fill=1)
+        ImageDraw.Draw(image).polygon(self._pixels(points), fill=1)
         return np.asarray(image)
 
     def fill(self, points: Points | np.ndarray, part: int, shaded: bool = True) -> None:
@@ -90,11 +103,13 @@ class Canvas:
         outline = np.asarray(points, dtype=np.float64)
         mask = self._mask(outline)
         self.ids[mask] = part
+        self._painted += 1
+        self.shapes[mask] = self._painted
         self.shade[mask] = (~self._mask(outline + LIGHT))[mask] if shaded else False
 
     def line(self, points: Points | np.ndarray, closed: bool = False, weight: float = 1.0) -> None:
         """Draw a line of the drawing's ink."""
-        path = [tuple(p) for p in np.asarray(points, dtype=np.float64) * self.size]
+        path = self._pixels(np.asarray(points, dtype=np.float64))
         image = Image.fromarray(self.ids)
         width = max(1, round(self._line_width * weight))
         ImageDraw.Draw(image).line(path + path[:2] if closed else path, fill=Part.LINE, width=width, joint="curve")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import distance_transform_edt, gaussian_filter, zoom
 
-from character import draw_character
+from character import AS_DRAWN, Pose, draw_character
 from drawing import TABLE_SIZE, Part
 from palettes import Style, colour_table
 
@@ -34,6 +34,7 @@ class FlatScene:
         drawing: [N, N] uint8, dark on white.
         ink: [N, N] bool.
         parts: [N, N] uint8, the right part of every pixel, 0 for what is no character.
+        shapes: [N, N] uint8, which of the character's shapes every pixel belongs to, the same in all frames of a shot.
         right: [N, N, 3] uint8, the right colours without lines.
         picture: [N, N, 3] uint8, what the colourizer is made out to have given.
         palette: {part: (base, shadow)}, [3] uint8 each.
@@ -42,6 +43,7 @@ class FlatScene:
     drawing: np.ndarray
     ink: np.ndarray
     parts: np.ndarray
+    shapes: np.ndarray
     right: np.ndarray
     picture: np.ndarray
     palette: dict[Part, tuple[np.ndarray, np.ndarray]]
@@ -73,16 +75,18 @@ def slow_noise(size: int, rng: np.random.Generator) -> np.ndarray:
     return noise / noise.std()
 
 
-def flat_scene(seed: int, size: int = 1024, gaps: str = "none", shading: float = 0.35) -> FlatScene:
-    """Draw a scene. Its gaps and its noise depend on the seed, too."""
-    canvas = draw_character(seed, size)
-    rng = np.random.default_rng([seed, 21, list(GAPS).index(gaps)])
+def flat_scene(
+    seed: int, size: int = 1024, gaps: str = "none", shading: float = 0.35, pose: Pose = AS_DRAWN, frame: int = 0
+) -> FlatScene:
+    """Draw a scene. Its gaps and its noise depend on the seed, and in a shot on the frame's number, too."""
+    canvas = draw_character(seed, size, pose)
+    rng = np.random.default_rng([seed, 21, list(GAPS).index(gaps), *([frame] if frame else [])])
     scale = size / 1024
     thick = canvas.ids == Part.LINE
     across, count = GAPS[gaps]
     ink = cut_gaps(thin_lines(thick, LINE_WIDTH * scale), round(across * scale), count, rng)
     nearest = distance_transform_edt(thick, return_distances=False, return_indices=True)
-    parts, shade = canvas.ids[tuple(nearest)], canvas.shade[tuple(nearest)]
+    parts, shapes, shade = (of[tuple(nearest)] for of in (canvas.ids, canvas.shapes, canvas.shade))
     table = colour_table(seed, seed, Style(shading=shading))
     table[:, 0] = 255
     off = rng.standard_normal((TABLE_SIZE, 3)) * COLOR_OFF
@@ -95,6 +99,7 @@ def flat_scene(seed: int, size: int = 1024, gaps: str = "none", shading: float =
         drawing=np.where(ink, 0, 255).astype(np.uint8),
         ink=ink,
         parts=parts,
+        shapes=shapes,
         right=right,
         picture=np.clip(shown, 0, 255).round().astype(np.uint8),
         palette=palette,

@@ -15,7 +15,7 @@ from functools import cached_property
 import numpy as np
 
 from backgrounds import KINDS, draw_background
-from character import draw_character
+from character import AS_DRAWN, Pose, draw_character
 from drawing import Part
 from palettes import NEUTRAL, Style, colour_table
 
@@ -39,24 +39,35 @@ class Scene:
         kind: a key of `backgrounds.KINDS`; None draws one from the background's seed.
         size: width and height of the pictures in pixels.
         oversample: part numbers are painted this many times finer and averaged.
+        pose: of the character and the camera, in a frame of a shot.
     """
 
     def __init__(
-        self, character: int, background: int, kind: str | None = None, size: int = 128, oversample: int = 2
+        self,
+        character: int,
+        background: int,
+        kind: str | None = None,
+        size: int = 128,
+        oversample: int = 2,
+        pose: Pose = AS_DRAWN,
     ) -> None:
         kinds = list(KINDS)
         self.character, self.background = character, background
         self.kind = kind or kinds[int(np.random.default_rng([background, 6]).integers(len(kinds)))]
-        self.size, self._factor = size, oversample
+        self.size, self._factor, self.pose = size, oversample, pose
 
     @cached_property
     def _figure(self) -> tuple[np.ndarray, np.ndarray]:
-        canvas = draw_character(self.character, self.size * self._factor)
+        canvas = draw_character(self.character, self.size * self._factor, self.pose)
         return canvas.ids, canvas.shade
 
     @cached_property
     def _backdrop(self) -> np.ndarray:
-        return draw_background(self.kind, self.background, self.size * self._factor)
+        size = self.size * self._factor
+        backdrop = draw_background(self.kind, self.background, size)
+        across, down = (round(part * size) for part in self.pose.camera)
+        rows, columns = np.arange(size) - down, np.arange(size) - across
+        return backdrop[np.clip(rows, 0, size - 1)[:, None], np.clip(columns, 0, size - 1)]
 
     @property
     def ids(self) -> np.ndarray:

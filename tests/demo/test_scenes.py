@@ -66,3 +66,21 @@ def test_every_kind_of_background_uses_several_colours_in_any_size(kind):
         picture = Scene(1, 1, kind, size=size).paint_background(3)
         assert picture.shape == (size, size, 3)
         assert len(np.unique(picture.reshape(-1, 3), axis=0)) >= 3
+
+
+def test_a_shot_moves_one_character_between_two_poses():
+    """Parts keep their shapes' numbers while regions move, and the arm that crosses the body cuts into it."""
+    from flat_scenes import flat_scene
+    from moving_scenes import SHOTS, shot_poses
+
+    poses = shot_poses(SHOTS + 1, frames=8)
+    frames = [flat_scene(SHOTS + 1, 256, shading=0.0, pose=pose, frame=number) for number, pose in enumerate(poses)]
+    parts = [{shape: set(np.unique(f.parts[f.shapes == shape])) for shape in np.unique(f.shapes)} for f in frames]
+    assert all(parts[0][shape] == parts[-1][shape] for shape in set(parts[0]) & set(parts[-1]))
+    assert len(set(parts[0]) & set(parts[-1])) > 15
+    areas = np.array([np.bincount(f.shapes.ravel(), minlength=64) for f in frames])
+    assert (np.abs(areas[1:] - areas[:-1]).sum(axis=1) > 50).all()
+    held = shot_poses(SHOTS + 1, frames=7, on_twos=True)
+    assert [held[i] == held[i + 1] for i in range(6)] == [True, False, True, False, True, False]
+    assert held[0] == poses[0]
+    assert held[-1] == poses[-1]
