@@ -133,6 +133,11 @@ class ColorizePatch:
             for what, count in piece.batches().items():
                 check_pictures_fit(what, [count], images)
 
+    def batches(self, run: SamplingRun) -> list[tuple[int, str]]:
+        """List (count, what they are) of what is one for all of the run's pictures or one for each, masks aside."""
+        pieces = [(count, what) for piece in self.pieces for what, count in piece.batches().items()]
+        return [*((len(tokens), "references") for tokens in run.references.values()), *pieces]
+
     @torch.compiler.disable(recursive=False)
     def around_unet(self, executor, x, timesteps, context, y, control, transformer_options, **kwargs):
         """Prepare one call of the UNet."""
@@ -148,6 +153,7 @@ class ColorizePatch:
             tokens=0 if context is None else context.shape[1],
             live=live_rows(live, transformer_options, rows),
             narrow=self.narrow_places(transformer_options),
+            batches=self.batches(run),
         )
         if run.shape is None:
             self.check_batches(max(rows.pictures) + 1)
