@@ -1,14 +1,13 @@
 """Measure how steady the demonstration model's colours are over moving shots: python demo/evaluate_shots.py
 
-Each shot is coloured from one carrier: a reference that shows another character in the right colours, and the picture of
-the first frame's scenery. The anchor is the shot's first frame as the model has coloured it. Intervals: 95 %, bootstrap
+Each shot is coloured from one carrier: a reference that shows another character in the right colours, and a picture of
+the first frame's scenery. The anchor is the first frame as the model has coloured it. Intervals: 95 %, bootstrap
 over shots.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +38,7 @@ class ShotPipeline:
     def prepare(self, shot: MovingShot) -> tuple[Any, Any, Any]:
         """Return model, positive and negative for all frames, of one carrier."""
         run, pipeline = self.run, self.pipeline
-        (carrier,) = run(
-            "ColorizeEncodeReference", clip_vision=pipeline.clip_vision, image=to_image([shot.reference])
-        )
+        (carrier,) = run("ColorizeEncodeReference", clip_vision=pipeline.clip_vision, image=to_image([shot.reference]))
         (carrier,) = run(
             "ColorizeEncodeBackground",
             carrier=carrier,
@@ -143,33 +140,41 @@ class ShotPipeline:
         return self.sample(shot, self.anchored(model, first), *conditionings, "same_noise")
 
 
-LIMIT, PER_FRAME, SAME, ANCHOR = "autoencoder alone, on the right answer", "another noise per frame", "same noise", "anchor"
-BARE = "anchor without mask and lines"
+LIMIT, PER_FRAME, SAME = "autoencoder alone, on the right answer", "another noise per frame", "same noise"
+BARE, ANCHOR = "anchor without mask and lines", "anchor"
 ROWS = (LIMIT, PER_FRAME, SAME, BARE, ANCHOR)
 
 
-def coloured(pipeline: ShotPipeline, shot: MovingShot, rows: tuple[str, ...] = ROWS) -> dict[str, np.ndarray]:
-    """Return the pictures [N, 128, 128, 3] in [0, 1] of some rows of the table."""
-    same = pipeline.same_noise(shot)
-    ways: dict[str, Callable[[], Tensor]] = {
-        LIMIT: lambda: pipeline.limit(shot),
-        PER_FRAME: lambda: pipeline.per_frame(shot),
-        SAME: lambda: same,
-        BARE: lambda: pipeline.bare_anchor(shot, same[:1]),
-        ANCHOR: lambda: pipeline.anchor(shot, same[:1]),
-    }
-    return {name: ways[name]().numpy() for name in rows}
+class Coloured:
+    """A shot's pictures by rows of the table, each coloured when it is asked for.
 
+    Args:
+        folder: where pictures are kept between runs, or None.
+    """
 
-def kept(folder: Path | None, shot: MovingShot, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """Return a shot's pictures, from a file where they have been coloured before."""
-    if folder is None:
-        return make()
-    path = folder / f"{shot.seed}-{shot.frames}.npz"
-    if not path.is_file():
-        folder.mkdir(parents=True, exist_ok=True)
-        np.savez(path, **make())
-    return dict(np.load(path))
+    def __init__(self, pipeline: ShotPipeline, shot: MovingShot, folder: Path | None = None) -> None:
+        self.pipeline, self.shot, self.folder = pipeline, shot, folder
+        self._done: dict[str, np.ndarray] = {}
+
+    def __getitem__(self, row: str) -> np.ndarray:
+        """Return the pictures [N, 128, 128, 3] in [0, 1] of a row."""
+        path = self.folder and self.folder / f"{self.shot.seed}-{self.shot.frames}-{row}.npy"
+        if row not in self._done and path and path.is_file():
+            self._done[row] = np.load(path)
+        if row not in self._done:
+            self._done[row] = self._colour(row).float().numpy()
+            if path:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                np.save(path, self._done[row])
+        return self._done[row]
+
+    def _colour(self, row: str) -> Tensor:
+        pipeline, shot = self.pipeline, self.shot
+        if row in (BARE, ANCHOR):
+            anchor = torch.from_numpy(self[SAME][:1])
+            return pipeline.anchor(shot, anchor) if row == ANCHOR else pipeline.bare_anchor(shot, anchor)
+        ways = {LIMIT: pipeline.limit, PER_FRAME: pipeline.per_frame, SAME: pipeline.same_noise}
+        return ways[row](shot)
 
 
 def report(rows: dict[str, np.ndarray]) -> str:
@@ -204,7 +209,7 @@ def main() -> None:
     found: dict[str, list[np.ndarray]] = {name: [] for name in arguments.rows}
     for seed in range(arguments.first, arguments.first + arguments.shots):
         shot = MovingShot(seed, arguments.frames)
-        pictures = kept(arguments.keep, shot, lambda shot=shot: coloured(pipeline, shot, tuple(arguments.rows)))
+        pictures = Coloured(pipeline, shot, arguments.keep)
         for name, of_row in found.items():
             of_row.append(scores(shot, pictures[name]))
         print(f"shot {seed - arguments.first + 1} of {arguments.shots}", flush=True)

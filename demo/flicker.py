@@ -71,8 +71,12 @@ def scores(shot: MovingShot, pictures: np.ndarray) -> np.ndarray:
     lab = to_lab(pictures)
     flicker, error = {}, {}
     for part, where in shot.parts.items():
-        medians = [np.median(frame[inside], axis=0) if inside.any() else None for frame, inside in zip(lab, where)]
-        right = [np.median(frame[inside], axis=0) for frame, inside in zip(shot.right, where) if inside.any()]
+        medians = [
+            np.median(frame[inside], axis=0) if inside.any() else None for frame, inside in zip(lab, where, strict=True)
+        ]
+        right = [
+            np.median(frame[inside], axis=0) for frame, inside in zip(shot.right, where, strict=True) if inside.any()
+        ]
         seen = [median for median in medians if median is not None]
         if seen:
             error[part] = float(difference(np.stack(seen), np.stack(right)).mean())

@@ -26,12 +26,12 @@ from ...sampling.hints import deepest_first
 from ..carrier.latents import encode_with_vae, resize_to_output
 from .attention import attend
 from .patch_hooks import REPLACED, Hook, acts_at, ours_last, remove_hooks, replace_attention
-from .pieces import CALL as UNET_CALL
 from .reference_call import ReferenceRows, reference_options, reference_rows
 from .row_indices import RowIndices
+from .sampling_run import RUN as SAMPLING_RUN
 from .sampling_run import Crop, SamplingRun, live_conditionings
 from .sketch_control import SketchControl, checked_sketch_control
-from .unet_call import Rows, UNetCall, live_rows, rows_of
+from .unet_call import Rows, live_rows, rows_of
 from .unet_layout import AttentionPlace, attention_places
 
 #: Key of our hooks, and where a run and a call keep their state in transformer options.
@@ -172,10 +172,10 @@ class AttentionInjection:
 
     def own_rows(self, rows: Rows, transformer_options: dict) -> ReferenceRows:
         """Return the rows of the reference's call where it has a mask of its own."""
-        unet_call: UNetCall | None = transformer_options.get(UNET_CALL)
         batches = [(len(self.latent), "references of Attention Injection")]
-        if unet_call is not None:
-            batches += unet_call.batches
+        sampling: SamplingRun | None = transformer_options.get(SAMPLING_RUN)
+        if sampling is not None:
+            batches += sampling.batches
         return reference_rows(rows, batches, (self.latent.shape[-2], self.latent.shape[-1]))
 
     def noised(self, run: InjectionRun, x: Tensor, sigmas: Tensor, pictures: tuple[int, ...]) -> Tensor:

@@ -115,6 +115,8 @@ class ColorizePatch:
         run.live, run.areas = live_conditionings(guider), areas(guider)
         run.shape = next((tuple(arg.shape) for arg in args if isinstance(arg, Tensor)), None)  # callback, noise, …
         run.references = references(guider)
+        run.batches = [(count, what) for piece in self.pieces for what, count in piece.batches().items()]
+        run.batches += [(len(tokens), "references") for tokens in run.references.values()]
         if run.shape is not None:
             check_pictures_fit("references", [len(tokens) for tokens in run.references.values()], run.shape[0])
             self.check_batches(run.shape[0])
@@ -133,11 +135,6 @@ class ColorizePatch:
             for what, count in piece.batches().items():
                 check_pictures_fit(what, [count], images)
 
-    def batches(self, run: SamplingRun) -> list[tuple[int, str]]:
-        """List (count, what they are) of what is one for all of the run's pictures or one for each, masks aside."""
-        pieces = [(count, what) for piece in self.pieces for what, count in piece.batches().items()]
-        return [*((len(tokens), "references") for tokens in run.references.values()), *pieces]
-
     @torch.compiler.disable(recursive=False)
     def around_unet(self, executor, x, timesteps, context, y, control, transformer_options, **kwargs):
         """Prepare one call of the UNet."""
@@ -153,7 +150,6 @@ class ColorizePatch:
             tokens=0 if context is None else context.shape[1],
             live=live_rows(live, transformer_options, rows),
             narrow=self.narrow_places(transformer_options),
-            batches=self.batches(run),
         )
         if run.shape is None:
             self.check_batches(max(rows.pictures) + 1)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ...errors import ColorizeError
 from .pieces import CALL
-from .sampling_run import Crop, SamplingRun
+from .sampling_run import RUN, Crop, SamplingRun
 from .unet_call import ROWS, Rows, UNetCall
 
 
@@ -59,39 +59,39 @@ def reference_rows(rows: Rows, batches: Sequence[tuple[int, str]], size: tuple[i
 
 
 def reference_options(
-    options: Mapping[str, Any], reference: ReferenceRows, masks: Tensor, own_runs: dict[int, SamplingRun]
+    options: Mapping[str, Any], reference: ReferenceRows, mask: Tensor, own_runs: dict[int, SamplingRun]
 ) -> dict[str, Any]:
-    """Return transformer options in which split attention and injections see the reference's mask and rows.
+    """Return transformer options in which Apply Colorization's patch sees the references' mask and rows.
 
     Args:
-        masks: [1 or R, H, W], of the references' characters.
-        own_runs: the constants of the references' calls, kept for a run.
+        mask: [1 or R, H, W], of the references' characters.
+        own_runs: the constants of the references' calls, by the run that they belong to.
     """
-    call: UNetCall | None = options.get(CALL)
-    if call is None:
-        return {**options, ROWS: reference.rows}
-    live = set(call.live)
-    own = replace(
-        call,
-        run=reference_run(call.run, masks, own_runs),
-        rows=reference.rows,
-        live=[place for place, row in enumerate(reference.sources) if row in live],
-        modulations=[],
-    )
-    return {**options, ROWS: reference.rows, CALL: own}
+    own: dict[str, Any] = {ROWS: reference.rows}
+    run: SamplingRun | None = options.get(RUN)
+    if run is not None:
+        own[RUN] = reference_run(run, mask, own_runs)
+    call: UNetCall | None = options.get(CALL)  # there is one where Apply Colorization was patched in first
+    if call is not None:
+        live = set(call.live)
+        own[CALL] = replace(
+            call,
+            run=own.get(RUN) or reference_run(call.run, mask, own_runs),
+            rows=reference.rows,
+            live=[place for place, row in enumerate(reference.sources) if row in live],
+            modulations=[],
+        )
+    return {**options, **own}
 
 
-def reference_run(run: SamplingRun, masks: Tensor, own_runs: dict[int, SamplingRun]) -> SamplingRun:
+def reference_run(run: SamplingRun, mask: Tensor, own_runs: dict[int, SamplingRun]) -> SamplingRun:
     """Return a run's constants with the references' mask in place of the drawing's; made once for a run."""
     if len(run.masks) > 1:
         raise ColorizeError(
-            f"Attention Injection has a `reference_mask`, which is of one character, but the carrier holds "
-            f"{len(run.masks)} characters. Leave `reference_mask` unwired for them, or sample without Add Character "
-            "Region."
+            f"`reference_mask` of Attention Injection is the mask of one character, but the carrier holds "
+            f"{len(run.masks)}. Leave `reference_mask` unwired with several characters, or sample without Add "
+            "Character Region."
         )
     if id(run) not in own_runs:
-        layout = replace(run.mask_layout, masks=(masks,) if run.masks else ())
-        own = SamplingRun(layout)
-        own.windows, own.live, own.references, own.shape = run.windows, run.live, run.references, run.shape
-        own_runs[id(run)] = own
+        own_runs[id(run)] = run.with_masks((mask,) if run.masks else ())
     return own_runs[id(run)]

@@ -171,7 +171,6 @@ class UNetCall:
         tokens: how many tokens the UNet's context holds.
         live: rows whose context is not all zeros; the attention of the others is zero.
         narrow: places at which nothing but ours looks at the attention's inputs, so that dead rows can be left out.
-        batches: (count, what they are) of the run's pictures beside the masks: references, backgrounds, styles.
         modulations: (scale, shift) of each output block; empty without style.
         modules: the UNet's transformer blocks; empty where no piece needs them.
     """
@@ -181,7 +180,6 @@ class UNetCall:
     tokens: int
     live: list[int]
     narrow: frozenset[AttentionPlace]
-    batches: Sequence[tuple[int, str]] = ()
     modulations: list[tuple[Tensor, Tensor]] = field(default_factory=list)
     modules: Mapping[AttentionPlace, nn.Module] = field(default_factory=dict)
 
