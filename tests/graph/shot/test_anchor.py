@@ -1,4 +1,4 @@
-"""An anchor: every frame of a shot looks at one frame, denoised with the mask and the lines that it was coloured with."""
+"""An anchor: every frame of a shot looks at one frame, denoised with the mask and lines that it was coloured with."""
 
 import pytest
 
@@ -154,5 +154,5 @@ def test_a_mask_for_several_characters(studio, anchored, own):
         "ColorizeAddRegion", carrier=carrier, region=studio.carrier(reference="other"), mask=studio.mask("top")
     )
     model, positive, negative = studio.apply(carrier, studio.mask("left"))
-    with pytest.raises(studio.pack.Error, match="`reference_mask` .* one character, but the carrier holds 2"):
+    with pytest.raises(studio.pack.Error, match=r"`reference_mask` .* one character, but the carrier holds 2"):
         studio.sample(anchored(model, **own), positive, negative, steps=1)
