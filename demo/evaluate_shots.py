@@ -177,6 +177,13 @@ class Coloured:
         return ways[row](shot)
 
 
+def ratio_interval(values: np.ndarray, others: np.ndarray, draws: int = 10_000) -> tuple[float, float]:
+    """Return the 95 % interval of the ratio of two means over the same shots [N], drawn with replacement."""
+    picks = np.random.default_rng(0).integers(len(values), size=(draws, len(values)))
+    low, high = np.percentile(values[picks].mean(axis=1) / others[picks].mean(axis=1), [2.5, 97.5])
+    return float(low), float(high)
+
+
 def report(rows: dict[str, np.ndarray]) -> str:
     """Write the table, and what each row brings beside the one before."""
     lines = ["| | " + " | ".join(COLUMNS) + " | 95 % of flicker |", "|---" * (len(COLUMNS) + 2) + "|"]
@@ -184,13 +191,16 @@ def report(rows: dict[str, np.ndarray]) -> str:
         low, high = bootstrap(values[:, 0])
         means = " | ".join(f"{mean:.2f}" for mean in np.nanmean(values, axis=0))
         lines.append(f"| {name} | {means} | {low:.2f} … {high:.2f} |")
-    pairs = [(PER_FRAME, SAME), (SAME, BARE), (SAME, ANCHOR), (BARE, ANCHOR)]
     lines += ["", "Flicker falls, shot by shot, by", ""]
-    for before, after in pairs:
+    for before, after in ((PER_FRAME, SAME), (SAME, BARE), (SAME, ANCHOR), (BARE, ANCHOR)):
         if before in rows and after in rows:
-            fall = rows[before][:, 0] - rows[after][:, 0]
-            low, high = bootstrap(fall)
-            lines.append(f"- {before} to {after}: {fall.mean():.2f} ({low:.2f} … {high:.2f})")
+            was, now = rows[before][:, 0], rows[after][:, 0]
+            low, high = bootstrap(was - now)
+            fall = f"{(was - now).mean():.2f} ({low:.2f} … {high:.2f})"
+            low, high = ratio_interval(now, was)
+            lines.append(
+                f"- {before} to {after}: {fall}, to {now.mean() / was.mean():.2f} ({low:.2f} … {high:.2f}) of it"
+            )
     return "\n".join(lines)
 
 
@@ -198,7 +208,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--checkpoint", type=Path, default=EXAMPLES / "colorize-demo.safetensors")
     parser.add_argument("--shots", type=int, default=32)
-    parser.add_argument("--frames", type=int, default=8)
+    parser.add_argument("--frames", type=int, default=4)
     parser.add_argument("--first", type=int, default=SHOTS, help="seed of the first shot; choose settings on others")
     parser.add_argument("--rows", nargs="*", choices=ROWS, default=ROWS)
     parser.add_argument("--threads", type=int, default=2)

@@ -25,7 +25,8 @@ color = import_core("finish.color")
 LARGE = (Part.HAIR, Part.SKIN, Part.TOP, Part.BOTTOM)
 #: Fewest pixels of a part that are judged: a position of the latent is 8×8 pixels.
 LEAST = 64
-COLUMNS = ("flicker", "large parts", "small parts", "background", "error", "large parts", "small parts", "background")
+KINDS = ("large parts", "small parts", "background")
+COLUMNS = ("flicker", *KINDS, "error", *(f"error of {kind}" for kind in KINDS))
 
 
 @dataclass(frozen=True)

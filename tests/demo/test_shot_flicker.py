@@ -1,4 +1,4 @@
-"""Colours of a moving shot get steadier with the same noise, and again with an anchor; `make evaluate-shots` has more."""
+"""A moving shot gets steadier with the same noise, and again with an anchor; `make evaluate-shots` measures more."""
 
 import shutil
 
