@@ -11,7 +11,8 @@ PYTHON ?= python3
 RUN := .venv/bin/python
 endif
 
-.PHONY: help setup test test-all lint format workflows thumbnails locales contract demo evaluate-flats evaluate-tracks benchmark clean
+.PHONY: help setup test test-all lint format workflows thumbnails locales contract demo
+.PHONY: evaluate-flats evaluate-shots evaluate-tracks benchmark clean
 
 help:
 	@echo "make setup      virtual environment and a ComfyUI to test on (done by the others when needed)"
@@ -25,6 +26,7 @@ help:
 	@echo "make contract   write tests/graph/contract.json, what saved work relies on, from the nodes"
 	@echo "make demo       colour a drawing through a ComfyUI server; the picture goes to demo/output/"
 	@echo "make evaluate-flats  how right flats are on drawings with known colours; SCENES='--scenes 32 --no-model'"
+	@echo "make evaluate-shots  how steady colours are over moving shots; SHOTS='--shots 4 --frames 4' takes minutes"
 	@echo "make evaluate-tracks how steady flats are on moving shots with known colours; SHOTS='--shots 4 --kinds each'"
 	@echo "make benchmark  operations, seconds and memory of a step; BENCHMARK=--short takes minutes, --write fills the README"
 	@echo "make clean      remove everything that was set up or made"
@@ -70,6 +72,9 @@ demo: setup
 
 evaluate-flats: setup
 	$(RUN) demo/evaluate_flats.py $(SCENES)
+
+evaluate-shots: setup
+	$(RUN) demo/evaluate_shots.py $(SHOTS)
 
 evaluate-tracks: setup
 	$(RUN) demo/evaluate_tracks.py $(SHOTS)

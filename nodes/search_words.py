@@ -93,8 +93,8 @@ SEARCH_WORDS = {
         "アニメ彩色", "連番", "動画", "サンプラー", "动画上色", "视频", "采样器", "批量",
     ),
     "ColorizeAttentionInjection": (
-        "reference only", "self attention", "attention sharing", "fidelity",
-        "参照強化", "自己注意", "アテンション", "仅参考", "自注意力", "注意力注入",
+        "reference only", "self attention", "attention sharing", "fidelity", "anchor frame", "flicker",
+        "参照強化", "自己注意", "アテンション", "ちらつき", "仅参考", "自注意力", "注意力注入", "闪烁",
     ),
     "ColorizeManipulateTokens": (
         "text edit", "prompt", "change color by text", "recolor", "hair color",

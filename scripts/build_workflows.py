@@ -14,11 +14,12 @@ from typing import Any
 import blueprints
 import finish_workflows
 import mixing_workflows
+import shot_workflows
 import tested_mixes
 import xl_workflows
 from comfyui_server import Server, make_base_directory
 from workflow_page import ENCODING, EXAMPLE_TALL, NO_PICTURE, PICTURES, SAMPLING, TALL, Page
-from workflow_prompt import MUTED, Prompt, set_inputs, to_prompt
+from workflow_prompt import Prompt, set_inputs, to_prompt
 from workflow_sheet import PACK, Node
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,7 +28,6 @@ SUBGRAPHS = ROOT / "subgraphs"
 FARM_WORKFLOW = ROOT / "farm" / "colorize_shot" / "workflow.json"
 FARM_REFERENCE = "reference.png"
 
-DRAWINGS_FOLDER, MASKS_FOLDER = "shot/drawings", "shot/masks"
 DEMO_SIDE = 128
 SKETCH_SEGMENTER, COLOR_SEGMENTER = "sketch-segment.safetensors", "isnetis.safetensors"
 
@@ -122,23 +122,6 @@ Two characters of one drawing, each coloured like its own reference; the backgro
 
 Where the masks overlap, the second character wins. More characters: another *Encode Reference* and *Add Character
 Region* each.
-"""
-
-SHOT = """
-### A shot
-
-Colours all drawings of a shot like one reference: encoded once, sampled in chunks that fit in memory.
-
-1. Put the **drawings** into a folder below ComfyUI's `input`, named by frame (`ink_0001.png` …), and the **masks** of
-   the characters, white on black, with the same numbers, into another. Choose both.
-2. Choose a **reference** and paint its character (right-click → *Open in MaskEditor*).
-3. Press *Run*. A part of the shot: *first_frame* and *frame_count* of *Drawings*.
-
-Frames do not depend on how the shot is cut: colour it in parts, on other days, on other machines.
-
-**Colours flicker?** `same_noise`, and closed gaps in the lines. **The next shot of this character:** unmute *Save
-Carrier* (Ctrl+M) once, then choose its file in *Load Carrier* and wire that to Apply Colorization.
-**No masks?** Unwire *sketch_mask*. **A render farm:** see `farm/README.md`.
 """
 
 
@@ -266,43 +249,9 @@ def two_characters(object_info: dict[str, Any]) -> dict[str, Any]:
     return page.sheet.as_workflow()
 
 
-def shot(object_info: dict[str, Any]) -> dict[str, Any]:
-    """A folder of drawings and one of masks, coloured in chunks with one carrier."""
-    page = Page(object_info, SHOT)
-    group = page.sheet.group("2 · Drawings and masks", 360, PICTURES)
-    drawings = group.node("ColorizeLoadFrames", "Drawings", colour="choose", folder=DRAWINGS_FOLDER)
-    page.canvas(group)
-    page.line_map = group.node("ColorizePrepareSketch", "Prepare Sketch", image=drawings[0], **page.size)
-    numbers = {"frame_numbers": drawings[4]}
-    masks = group.node("ColorizeLoadFrames", "Masks", colour="choose", folder=MASKS_FOLDER, **numbers)
-    fitted = group.node("ColorizePrepareSketch", "Fit Masks", image=masks[0], lines="light_on_dark", **page.size)
-    mask = group.node("ImageToMask", "Characters of the drawings", image=fitted[0], channel="red")
-    group = page.sheet.group("3 · Reference", 380, ENCODING)
-    reference = group.node("LoadImage", "Reference", tall=TALL, colour="choose", image=NO_PICTURE)
-    bleached = group.node("ColorizeBleach", image=reference[0], mask=reference[1])
-    carrier = group.node("ColorizeEncodeReference", clip_vision=page.tower, image=reference[0])
-    carrier = page.background(group, carrier, bleached, source="bleached_reference")
-    other = page.sheet.group("For the next shot", 380, ENCODING, below=group)
-    other.node("ColorizeSaveCarrier", carrier=carrier[0]).data["mode"] = MUTED
-    other.node("ColorizeLoadCarrier", colorizer=page.checkpoint[1], file="")
-    group = page.sheet.group("4 · Colour", 380, SAMPLING)
-    latent = group.node("EmptyLatentImage", **page.size, batch_size=drawings[3])
-    applied, positive, negative = page.applied(group, carrier[0], mask[0])
-    sampled = group.node(
-        "ColorizeSampleSequence",
-        model=applied,
-        positive=positive,
-        negative=negative,
-        latent_image=latent[0],
-        **numbers,
-    )
-    page.finish(5, sampled)
-    return page.sheet.as_workflow()
-
-
 def farm_prompt(object_info: dict[str, Any]) -> Prompt:
     """The shot in API format; its reference is the file that the job's folder of references has."""
-    prompt = to_prompt(shot(object_info), object_info)
+    prompt = to_prompt(shot_workflows.shot(object_info), object_info)
     set_inputs(prompt, "Reference", image=FARM_REFERENCE)
     return prompt
 
@@ -314,7 +263,7 @@ BUILDERS = {
     "style_transfer": style_transfer,
     "from_raw_images": from_raw_images,
     "two_characters": two_characters,
-    "shot": shot,
+    **shot_workflows.BUILDERS,
     **xl_workflows.BUILDERS,
     **mixing_workflows.BUILDERS,
     **finish_workflows.BUILDERS,

@@ -106,6 +106,7 @@ def thumbnails(sheet: Image.Image) -> dict[str, Image.Image]:
         "from_raw_images": grid([at(3, REFERENCE), at(3, DRAWING), at(3, MASK), at(3, INJECTED)], 2),
         "two_characters": grid([at(0, REFERENCE), at(3, REFERENCE), at(0, INJECTED), at(3, INJECTED)], 2),
         "shot": grid([at(row, INJECTED) for row in range(4)], 2),
+        "anchored_shot": labelled(grid([at(row, INJECTED) for row in range(4)], 2), "+ anchor"),
         "mix_lora": labelled(halves(at(1, DRAWING), at(1, INJECTED)), "+ LoRA"),
         "mix_controlnet": labelled(
             grid([at(1, DRAWING), depth_map(at(1, MASK)), at(1, REFERENCE), at(1, INJECTED)], 2), "+ ControlNet"

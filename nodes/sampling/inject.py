@@ -42,6 +42,18 @@ class ColorizeAttentionInjection(io.ComfyNode):
                 ),
                 seed("Of the noise that the reference is denoised from.", optional=True),
                 transparency(),
+                io.Mask.Input(
+                    "reference_mask",
+                    optional=True,
+                    tooltip="Mask of the character in `image`, for a frame of the same shot: it is denoised with its "
+                    "own mask, once for all frames. Without it, with the mask of each drawing.",
+                ),
+                io.Image.Input(
+                    "reference_lines",
+                    optional=True,
+                    tooltip="Line map of `image`, for a frame of the same shot, from Prepare Sketch. Acts as strongly "
+                    "as sketch_fidelity says: set that to 1. Without it, lines are guessed from `image`.",
+                ),
             ],
             advanced=("sketch_fidelity", "start_percent", "seed"),
             outputs=[io.Model.Output("MODEL", display_name="model", tooltip="The patched model, for any sampler.")],
@@ -62,6 +74,8 @@ class ColorizeAttentionInjection(io.ComfyNode):
         start_percent=0.0,
         seed=0,
         transparency=None,
+        reference_mask=None,
+        reference_lines=None,
     ) -> io.NodeOutput:
         """Patch."""
         return io.NodeOutput(
@@ -77,5 +91,7 @@ class ColorizeAttentionInjection(io.ComfyNode):
                 start_percent,
                 seed,
                 transparency,
+                reference_mask,
+                reference_lines,
             )
         )

@@ -28,17 +28,29 @@ def folders(server):
 
 
 @pytest.fixture
-def prompt(server, object_info, workflow_scripts, pictures, tiny_checkpoint, folders):
-    """shot.json, set to the test's files and size."""
+def prompt_of(server, object_info, workflow_scripts, pictures, tiny_checkpoint, folders):
+    """A function that makes a workflow's prompt, set to the test's files and size."""
     tools = workflow_scripts["prompt"]
-    workflow = json.loads((ROOT / "workflows" / "shot.json").read_text(encoding="utf-8"))
-    prompt = tools.to_prompt(workflow, object_info)
-    tools.use_embedded_tower(prompt)
-    tools.set_inputs(prompt, "ColorizeCheckpointLoader", ckpt_name=tiny_checkpoint.name)
-    tools.set_inputs(prompt, "Reference", image=server.upload_image(pictures["reference"]))
-    tools.set_inputs(prompt, "Width", value=SIZE)
-    tools.set_inputs(prompt, "Height", value=SIZE)
-    tools.set_inputs(prompt, "ColorizeSampleSequence", steps=STEPS, seed=3, seed_rule="seed_per_frame")
+
+    def make(name):
+        workflow = json.loads((ROOT / "workflows" / f"{name}.json").read_text(encoding="utf-8"))
+        prompt = tools.to_prompt(workflow, object_info)
+        tools.use_embedded_tower(prompt)
+        tools.set_inputs(prompt, "ColorizeCheckpointLoader", ckpt_name=tiny_checkpoint.name)
+        tools.set_inputs(prompt, "Reference", image=server.upload_image(pictures["reference"]))
+        tools.set_inputs(prompt, "Width", value=SIZE)
+        tools.set_inputs(prompt, "Height", value=SIZE)
+        tools.set_inputs(prompt, "ColorizeSampleSequence", steps=STEPS)
+        return prompt
+
+    return make
+
+
+@pytest.fixture
+def prompt(prompt_of, workflow_scripts):
+    """shot.json, with another noise for each frame."""
+    prompt = prompt_of("shot")
+    workflow_scripts["prompt"].set_inputs(prompt, "ColorizeSampleSequence", seed=3, seed_rule="seed_per_frame")
     return prompt
 
 
@@ -79,6 +91,29 @@ def test_a_saved_carrier_takes_the_references_place(server, prompt, workflow_scr
         del prompt[tools.find(prompt, kind)]
     loaded = frames_of(server, prompt, pixels)
     assert all((a == b).all() for a, b in zip(loaded, whole, strict=True))
+
+
+def test_an_approved_frame_is_what_the_others_look_at(server, prompt_of, workflow_scripts, pixels, tmp_path):
+    """anchored_shot.json as its note says: one frame first, with Attention Injection bypassed, then the shot."""
+    tools = workflow_scripts["prompt"]
+    prompt = prompt_of("anchored_shot")
+    injected, applied = (tools.find(prompt, f"Colorize{name}") for name in ("AttentionInjection", "Apply"))
+    tools.set_inputs(prompt, "ColorizeSampleSequence", model=[applied, 0])
+    tools.set_inputs(prompt, "Drawings", first_frame=6, frame_count=1)
+    approved = tmp_path / "approved.png"
+    (picture,) = server.fetch_images(server.run(prompt))
+    approved.write_bytes(picture)
+    tools.set_inputs(prompt, "Drawings", first_frame=0, frame_count=0)
+    bare = frames_of(server, prompt, pixels)
+    tools.set_inputs(prompt, "ColorizeSampleSequence", model=[injected, 0])
+    tools.set_inputs(prompt, "Approved frame", image=server.upload_image(approved))
+    tools.set_inputs(prompt, "Number of the anchor", value=6)
+    whole = frames_of(server, prompt, pixels)
+    assert len(whole) == len(FRAMES) and all((a != b).any() for a, b in zip(whole, bare, strict=True))
+    tools.set_inputs(prompt, "Drawings", first_frame=7, frame_count=2)
+    tools.set_inputs(prompt, "ColorizeSampleSequence", chunk_size=1)
+    part = frames_of(server, prompt, pixels)
+    assert all(abs(a - b).max() <= 1 for a, b in zip(part, whole[3:], strict=True))
 
 
 def test_masks_of_other_frames_may_be_missing(server, prompt, workflow_scripts, pixels, folders):

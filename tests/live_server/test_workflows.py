@@ -19,8 +19,9 @@ FIRST = "try_it"
 #: Need no model either: they work on any coloured picture.
 FINISH = ("flats", "illustration_layers")
 BLUEPRINTS = sorted(path.stem for path in (ROOT / "subgraphs").glob("*.json"))
-#: With the workflow for a whole shot, which runs in a test of its own.
-EVERY_WORKFLOW = (FIRST, *WORKFLOWS, *XL, "shot", *MIXED, *FINISH)
+#: For whole shots; they run in tests of their own.
+SHOTS = ("shot", "anchored_shot")
+EVERY_WORKFLOW = (FIRST, *WORKFLOWS, *XL, *SHOTS, *MIXED, *FINISH)
 #: Titles of the nodes that load a picture, and which of the test's pictures they get.
 PICTURES = {
     "Drawing": "drawing",
@@ -216,7 +217,7 @@ def test_layout_keeps_nodes_apart_and_inside_their_groups(name):
             assert x + width <= left or left + wide <= x or y + height <= top - 30 or top + tall <= y - 30
 
 
-@pytest.mark.parametrize("name", (*WORKFLOWS, *XL, "shot", *MIXED))
+@pytest.mark.parametrize("name", (*WORKFLOWS, *XL, *SHOTS, *MIXED))
 def test_note_names_files_folders_and_licence(name):
     notes = " ".join(node["widgets_values"][0] for node in load(name)["nodes"] if node["type"] == "MarkdownNote")
     for word in XL_WORDS if name in XL else V2_WORDS:

@@ -1,12 +1,14 @@
 """Attention injection: every self-attention also looks at what the reference itself gives at the same noise level.
 
 Each step first denoises the reference, its lines drawn from itself, and keeps the inputs of every self-attention. The
-real call then attends to its own tokens and to the kept ones.
+real call then attends to its own tokens and to the kept ones. A reference that is a frame of the shot may bring the
+lines and the mask that it was coloured with; see `reference_call`.
 
 Source: spec section 7, attention injection.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import comfy.model_patcher
@@ -16,16 +18,20 @@ import torch
 from torch import Tensor
 
 from ...carrier.carrier import fit_rows
+from ...errors import ColorizeError
+from ...prepare.masks import checked_mask
 from ...prepare.pictures import as_rgb
 from ...sampling.batches import check_pictures_fit
 from ...sampling.hints import deepest_first
 from ..carrier.latents import encode_with_vae, resize_to_output
 from .attention import attend
 from .patch_hooks import REPLACED, Hook, acts_at, ours_last, remove_hooks, replace_attention
+from .reference_call import ReferenceRows, reference_options, reference_rows
 from .row_indices import RowIndices
-from .sampling_run import Crop, live_conditionings
+from .sampling_run import RUN as SAMPLING_RUN
+from .sampling_run import Crop, SamplingRun, live_conditionings
 from .sketch_control import SketchControl, checked_sketch_control
-from .unet_call import live_rows, rows_of
+from .unet_call import Rows, live_rows, rows_of
 from .unet_layout import AttentionPlace, attention_places
 
 #: Key of our hooks, and where a run and a call keep their state in transformer options.
@@ -41,12 +47,14 @@ class InjectionRun:
     Attributes:
         pictures: by device and pictures of a call, the reference's latents and noise.
         rows: indices of rows on the device.
+        own_runs: constants of the calls with the reference's mask.
     """
 
     live: dict[object, bool]
     control: SketchControl
     pictures: dict[tuple, tuple[Tensor, Tensor]] = field(default_factory=dict)
     rows: RowIndices = field(default_factory=RowIndices)
+    own_runs: dict[int, SamplingRun] = field(default_factory=dict)
 
 
 @dataclass
@@ -55,11 +63,13 @@ class InjectionCall:
 
     Attributes:
         places: those whose attention no other pack replaces; only they look at the reference.
+        readers: for each row, the row of the reference's call that it looks at; None where it is its own number.
     """
 
     run: InjectionRun
     free_rows: list[int]
     places: frozenset[AttentionPlace]
+    readers: list[int] | None = None
     storing: bool = True
     kept: dict[AttentionPlace, Tensor] = field(default_factory=dict)
 
@@ -69,17 +79,27 @@ class AttentionInjection:
 
     Args:
         latent: [R, 4, h, w], the reference's latent in the model's scale. noise: [1, 4, h, w].
-        control: the sketch encoder with the inverted reference as its line map, its strength the sketch fidelity.
+        control: the sketch encoder with the reference's lines as its line map, its strength the sketch fidelity.
         fidelity: f in [0, 1]; how far the reference-free rows leave the reference's tokens out.
         start_sigma: injection acts at this sigma and below; infinite where it acts from the beginning.
+        mask: [1 or R, H, W], of the reference's character; None denoises it with the drawing's mask.
     """
 
-    def __init__(self, latent: Tensor, noise: Tensor, control: SketchControl, fidelity: float, start_sigma: float):
+    def __init__(
+        self,
+        latent: Tensor,
+        noise: Tensor,
+        control: SketchControl,
+        fidelity: float,
+        start_sigma: float,
+        mask: Tensor | None = None,
+    ):
         self.latent = latent
         self.noise = noise
         self.control = control
         self.fidelity = fidelity
         self.start_sigma = start_sigma
+        self.mask = mask
         self.places: tuple[AttentionPlace, ...] = ()
 
     def install(self, model: comfy.model_patcher.ModelPatcher) -> None:
@@ -107,6 +127,8 @@ class AttentionInjection:
             return executor(guider, sigmas, extra_args, *args, **kwargs)
         finally:
             run.control.cleanup()
+            for own in run.own_runs.values():
+                own.clear()
             options.pop(RUN, None)
 
     @torch.compiler.disable(recursive=False)
@@ -124,11 +146,37 @@ class AttentionInjection:
         alone = frozenset(place for place, hook in hooks.items() if hook is not None and hook.alone)
         call = InjectionCall(run, free, alone)
         transformer_options = ours_last(transformer_options, KEY, "attn1_patch") | {CALL: call, REPLACED: alone}
-        noisy = self.noised(run, x, sigmas, tuple(rows.of(len(self.latent), "references of Attention Injection")))
-        lines = self.lines(run.control, noisy)
-        executor(noisy, timesteps, context, y, lines, transformer_options, **kwargs)
+        self.denoise_reference(executor, (x, timesteps, context, y), rows, transformer_options, **kwargs)
         call.storing = False
         return executor(x, timesteps, context, y, control, transformer_options, **kwargs)
+
+    def denoise_reference(self, executor, inputs: tuple, rows: Rows, transformer_options: dict, **kwargs) -> None:
+        """Call the UNet on the reference, so that the call's self-attentions keep what they are given.
+
+        Args:
+            inputs: x, timesteps, context and y of the real call. rows: what its rows are.
+        """
+        call: InjectionCall = transformer_options[CALL]
+        run, (x, *_) = call.run, inputs
+        if self.mask is not None:
+            reference = self.own_rows(rows, transformer_options)
+            index = run.rows.index(reference.sources, x.device)
+            inputs = tuple(value if value is None else value[index] for value in inputs)
+            call.readers = reference.readers
+            transformer_options = reference_options(transformer_options, reference, self.mask, run.own_runs)
+            rows = reference.rows
+        pictures = rows.of(len(self.latent), "references of Attention Injection")
+        noisy = self.noised(run, inputs[0], transformer_options["sigmas"], tuple(pictures))
+        lines = self.lines(run, noisy, pictures)
+        executor(noisy, *inputs[1:], lines, transformer_options, **kwargs)
+
+    def own_rows(self, rows: Rows, transformer_options: dict) -> ReferenceRows:
+        """Return the rows of the reference's call where it has a mask of its own."""
+        batches = [(len(self.latent), "references of Attention Injection")]
+        sampling: SamplingRun | None = transformer_options.get(SAMPLING_RUN)
+        if sampling is not None:
+            batches += sampling.batches
+        return reference_rows(rows, batches, (self.latent.shape[-2], self.latent.shape[-1]))
 
     def noised(self, run: InjectionRun, x: Tensor, sigmas: Tensor, pictures: tuple[int, ...]) -> Tensor:
         """Noise the reference to the level of x, in the scale that the UNet takes: (z + σ·n) / √(σ² + 1)."""
@@ -141,10 +189,17 @@ class AttentionInjection:
         noisy = (latent + sigma * noise) / (sigma**2 + 1).sqrt()
         return fit_rows(noisy.to(x.dtype), len(x))
 
-    def lines(self, control: SketchControl, noisy: Tensor) -> dict[str, list]:
-        """Return the control of the reference's own lines, for one call."""
-        height, width = noisy.shape[-2:]
+    def lines(self, run: InjectionRun, noisy: Tensor, pictures: Sequence[int]) -> dict[str, list]:
+        """Return the control of the references' own lines, for one call.
+
+        Args:
+            pictures: the reference of each row.
+        """
+        control, (height, width) = run.control, noisy.shape[-2:]
         drawn = control.hints_for(Crop.whole(height, width), noisy.device)
+        if len(drawn[0]) > 1:
+            index = run.rows.index(pictures, noisy.device)
+            drawn = [hint[index] for hint in drawn]
         hints = [(control.strength * hint).to(noisy.dtype) for hint in drawn]
         return {"input": deepest_first(hints, control.hint_blocks), "middle": [], "output": []}
 
@@ -162,6 +217,8 @@ class AttentionInjection:
         kept = call.kept.pop(place, None)
         if kept is None:
             return x, context, value
+        if call.readers is not None:
+            kept = kept[call.run.rows.index(call.readers, kept.device)]
         extra_options[OWN] = context.shape[1]
         return x, torch.cat([context, kept], dim=1), torch.cat([value, kept], dim=1)
 
@@ -197,6 +254,8 @@ def inject_reference(
     start_percent: float = 0.0,
     seed: int = 0,
     transparency: Tensor | None = None,
+    reference_mask: Tensor | None = None,
+    reference_lines: Tensor | None = None,
 ) -> comfy.model_patcher.ModelPatcher:
     """Patch a clone of the MODEL.
 
@@ -206,14 +265,24 @@ def inject_reference(
         fidelity, sketch_fidelity: in [0, 1]. start_percent: fraction of the sampling.
         seed: of the reference's noise.
         transparency: [R or 1, H', W'] in [0, 1], 1 = transparent; what it clears is white paper.
+        reference_mask: [R or 1, H', W'] in [0, 1], 1 = character of the reference; the reference is denoised with it.
+        reference_lines: [R or 1, H', W', C] in [0, 1], the reference's line map, in place of its inverse.
     """
     control = checked_sketch_control(control_net).copy()
     resized = resize_to_output(as_rgb(image, transparency=transparency), width, height)
     latent = encode_with_vae(vae, resized, model.model.latent_format)
-    control.set_cond_hint(1.0 - resized.movedim(-1, 1), strength=sketch_fidelity)
+    lines = 1.0 - resized if reference_lines is None else reference_lines
+    mask = None if reference_mask is None else checked_mask(reference_mask, "reference_mask")
+    for name, given in (("reference_lines", lines), ("reference_mask", mask)):
+        if given is not None and len(given) not in (1, len(latent)):
+            raise ColorizeError(
+                f"`{name}` holds {len(given)} pictures, but `image` {len(latent)}. Give one for all references, or one "
+                "for each."
+            )
+    control.set_cond_hint(lines.movedim(-1, 1), strength=sketch_fidelity)
     noise = torch.randn((1, *latent.shape[1:]), generator=torch.Generator().manual_seed(seed))
     sampling = model.get_model_object("model_sampling")
     start = sampling.percent_to_sigma(start_percent) if start_percent > 0 else math.inf
     patched = model.clone()
-    AttentionInjection(latent, noise, control, fidelity, start).install(patched)
+    AttentionInjection(latent, noise, control, fidelity, start, mask).install(patched)
     return patched

@@ -115,6 +115,8 @@ class ColorizePatch:
         run.live, run.areas = live_conditionings(guider), areas(guider)
         run.shape = next((tuple(arg.shape) for arg in args if isinstance(arg, Tensor)), None)  # callback, noise, …
         run.references = references(guider)
+        run.batches = [(count, what) for piece in self.pieces for what, count in piece.batches().items()]
+        run.batches += [(len(tokens), "references") for tokens in run.references.values()]
         if run.shape is not None:
             check_pictures_fit("references", [len(tokens) for tokens in run.references.values()], run.shape[0])
             self.check_batches(run.shape[0])

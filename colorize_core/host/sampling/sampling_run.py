@@ -4,7 +4,7 @@ import itertools
 import logging
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
@@ -84,6 +84,8 @@ class SamplingRun:
         self.references: dict[object, Tensor] = {}
         #: Conditioning id -> (height, width, top, left) of the part of the latent that it is for.
         self.areas: dict[object, tuple[int, ...]] = {}
+        #: (count, what they are) of the pictures beside the masks: references, backgrounds, styles.
+        self.batches: list[tuple[int, str]] = []
         #: [B, C, h, w] of the run's latent, where it is known.
         self.shape: tuple[int, ...] | None = None
         #: [B, C, h, w], what the sampler asks about now; the calls of the UNet get it whole or in parts.
@@ -92,6 +94,13 @@ class SamplingRun:
         self._constants: dict[object, object] = {}
         self._located: tuple[Tensor, list[list[Place]]] | None = None
         self._said: set[str] = set()
+
+    def with_masks(self, masks: tuple[Tensor, ...]) -> "SamplingRun":
+        """Return the constants of the same run with other masks."""
+        run = SamplingRun(replace(self.mask_layout, masks=masks))
+        run.windows, run.live, run.areas, run.references = self.windows, self.live, self.areas, self.references
+        run.batches, run.shape = self.batches, self.shape
+        return run
 
     def once(self, key, make: Callable[[], object]):
         """Return what `make` gave for this key the first time."""
