@@ -11,7 +11,7 @@ PYTHON ?= python3
 RUN := .venv/bin/python
 endif
 
-.PHONY: help setup test test-all lint format workflows thumbnails locales contract demo
+.PHONY: help setup test test-all lint format workflows thumbnails locales contract demo demo-shot
 .PHONY: evaluate-flats evaluate-shots evaluate-tracks benchmark clean
 
 help:
@@ -21,10 +21,11 @@ help:
 	@echo "make lint       ruff, mypy, bandit, nodesafe, and ComfyUI's names"
 	@echo "make format     let ruff format and fix"
 	@echo "make workflows  write workflows/*.json anew from scripts/build_workflows.py"
-	@echo "make thumbnails  draw workflows/*.jpg anew from demo/contact-sheet.png and samples/"
+	@echo "make thumbnails  draw workflows/*.jpg anew from demo/contact-sheet.png, samples/ and assets/shot.webp"
 	@echo "make locales    write locales/en from the nodes, and say what the other languages lack"
 	@echo "make contract   write tests/graph/contract.json, what saved work relies on, from the nodes"
 	@echo "make demo       colour a drawing through a ComfyUI server; the picture goes to demo/output/"
+	@echo "make demo-shot  colour and finish a shot; assets/shot.webp, and its frames in demo/output/shot"
 	@echo "make evaluate-flats  how right flats are on drawings with known colours; SCENES='--scenes 32 --no-model'"
 	@echo "make evaluate-shots  how steady colours are over moving shots; SHOTS='--shots 4 --frames 4' takes minutes"
 	@echo "make evaluate-tracks how steady flats are on moving shots with known colours; SHOTS='--shots 4 --kinds each'"
@@ -69,6 +70,9 @@ contract: setup
 
 demo: setup
 	$(RUN) demo/run_demo.py
+
+demo-shot: setup
+	$(RUN) demo/run_shot.py
 
 evaluate-flats: setup
 	$(RUN) demo/evaluate_flats.py $(SCENES)

@@ -33,7 +33,7 @@ class ShotPipeline:
     """
 
     def __init__(self, pipeline: Pipeline) -> None:
-        self.pipeline, self.run = pipeline, pipeline._run
+        self.pipeline, self.run = pipeline, pipeline.run
 
     def prepare(self, shot: MovingShot) -> tuple[Any, Any, Any]:
         """Return model, positive and negative for all frames, of one carrier."""

@@ -45,13 +45,14 @@ class Pipeline:
 
     Args:
         checkpoint: a v2 checkpoint with image tower and VAE inside.
-        run_node: calls a node by id with its inputs and returns its outputs; None starts a ComfyUI in this process.
+        run_node: calls a node by id with its inputs and returns its outputs; None starts a ComfyUI in this process. It
+            is `run` afterwards.
     """
 
     def __init__(self, checkpoint: Path, run_node: Any = None) -> None:
-        self._run = run_node or _start_comfyui(checkpoint)
+        self.run = run_node or _start_comfyui(checkpoint)
         name = CHECKPOINT_NAME
-        self.model, self.colorizer, self.sketch, self.vae, self.clip_vision = self._run(
+        self.model, self.colorizer, self.sketch, self.vae, self.clip_vision = self.run(
             "ColorizeCheckpointLoader", ckpt_name=name
         )
 
@@ -73,7 +74,7 @@ class Pipeline:
         Returns:
             [B, H, W, 3] in [0, 1].
         """
-        run, (rows, height, width, _) = self._run, drawings.shape
+        run, (rows, height, width, _) = self.run, drawings.shape
         lines, _ = run("ColorizePrepareSketch", image=drawings, width=width, height=height)
         (carrier,) = run("ColorizeEncodeReference", clip_vision=self.clip_vision, image=references)
         encoders = {"colorizer": self.colorizer, "vae": self.vae, "clip_vision": self.clip_vision}
@@ -122,8 +123,8 @@ class Pipeline:
 
     def roundtrip(self, pictures: Tensor) -> Tensor:
         """Encode and decode pictures [B, H, W, 3]: the best that the autoencoder allows."""
-        (latent,) = self._run("VAEEncode", pixels=pictures, vae=self.vae)
-        return self._run("VAEDecode", samples=latent, vae=self.vae)[0]
+        (latent,) = self.run("VAEEncode", pixels=pictures, vae=self.vae)
+        return self.run("VAEDecode", samples=latent, vae=self.vae)[0]
 
 
 def _start_comfyui(checkpoint: Path) -> Any:
