@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import blueprints
+import cel_workflows
 import finish_workflows
 import mixing_workflows
 import shot_workflows
@@ -267,6 +268,7 @@ BUILDERS = {
     **xl_workflows.BUILDERS,
     **mixing_workflows.BUILDERS,
     **finish_workflows.BUILDERS,
+    **cel_workflows.BUILDERS,
 }
 
 

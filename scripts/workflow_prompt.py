@@ -44,7 +44,8 @@ def widgets(info: dict[str, Any]) -> list[str | None]:
 def to_prompt(workflow: dict[str, Any], object_info: dict[str, Any]) -> Prompt:
     """Convert a workflow of the page to API format.
 
-    Notes vanish, reroutes and bypassed nodes are followed to their source, muted nodes are left out.
+    Notes vanish, reroutes and bypassed nodes are followed to their source, muted nodes and the wires from them are left
+    out.
     """
     nodes = {node["id"]: node for node in workflow["nodes"]}
     links = {link[0]: link for link in workflow["links"]}
@@ -59,6 +60,8 @@ def to_prompt(workflow: dict[str, Any], object_info: dict[str, Any]) -> Prompt:
             return source(node["inputs"][0]["link"])
         if node.get("mode") == BYPASSED:
             return source(passed_by(node, slot))
+        if node.get("mode") == MUTED:
+            return None
         return [str(origin), slot]
 
     prompt: Prompt = {}

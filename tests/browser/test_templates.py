@@ -1,6 +1,7 @@
 """Templates and blueprints as a user opens them in ComfyUI's page, drawn by the canvas and as HTML ("Nodes 2.0")."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -150,6 +151,46 @@ def test_what_needs_no_model_runs_as_it_opens(name, result, renderer, studio):
         studio.wait_for_shown(title)
     studio.page.wait_for_timeout(500)
     studio.screenshot(f"4-{name}-{renderer}")
+    assert studio.red_nodes() == [] and studio.alerts.count() == 0
+    assert studio.overlaps() == [], "the pictures that show now need their place"
+
+
+@pytest.fixture(scope="module")
+def shot_folders(server):
+    """Frames of a ball that rolls, where shot_to_cels looks for them, and its sheet."""
+    from PIL import Image, ImageDraw
+
+    folder = server.base_directory / "input" / "shot"
+    looks = {
+        "drawings": ("white", "white", "black"),
+        "colour": ("teal", "#d04030", "black"),
+        "masks": ("black", "white", "white"),
+    }
+    for kind, (ground, fill, line) in looks.items():
+        (folder / kind).mkdir(parents=True)
+        for frame in range(1, 7):
+            picture = Image.new("RGB", (192, 128), ground)
+            place = (16 * frame, 30, 16 * frame + 60, 90)
+            ImageDraw.Draw(picture).ellipse(place, fill=fill, outline=line, width=2)
+            picture.save(folder / kind / f"{kind}_{frame:04}.png")
+    shutil.copy(folder / "colour" / "colour_0001.png", folder.parent / "sheet.png")
+    return folder
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("renderer", RENDERERS)
+def test_a_coloured_shot_becomes_cels(renderer, studio, shot_folders):
+    studio.empty_cache()
+    studio.open_template("shot_to_cels")
+    studio.draw_as_html(RENDERERS[renderer])
+    studio.fit_view()
+    studio.set_value("Character sheet", "image", "sheet.png")
+    studio.press_run()
+    studio.wait_for_message("execution_success")
+    for title in ("Line Regions", "Flats", "Track Regions", "Result", "Flats of the tracks", "Save Cels"):
+        studio.wait_for_shown(title)
+    studio.page.wait_for_timeout(500)
+    studio.screenshot(f"4-shot-to-cels-{renderer}")
     assert studio.red_nodes() == [] and studio.alerts.count() == 0
     assert studio.overlaps() == [], "the pictures that show now need their place"
 

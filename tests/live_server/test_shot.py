@@ -27,6 +27,27 @@ def folders(server):
     return shot
 
 
+SHIRT, HAIR, LINES = (220, 60, 40), (60, 70, 200), (0, 0, 0)
+
+
+@pytest.fixture
+def coloured(folders, tmp_path):
+    """input/shot/colour: the walker in red, half as large as the drawings; but blue in frame 6. Return its sheet."""
+    from PIL import Image, ImageDraw
+
+    (folders / "colour").mkdir(exist_ok=True)
+    for frame in FRAMES:
+        picture = Image.new("RGB", (SIZE // 2, SIZE // 2 - 16), "white")
+        fill = HAIR if frame == 6 else tuple(level + frame for level in SHIRT)
+        ImageDraw.Draw(picture).ellipse((5 * frame - 10, 10, 5 * frame + 10, 40), fill=fill)
+        picture.save(folders / "colour" / f"colour_{frame:04}.png")
+    sheet = Image.new("RGB", (64, 64), "white")
+    ImageDraw.Draw(sheet).rectangle((10, 10, 50, 30), fill=HAIR)
+    ImageDraw.Draw(sheet).rectangle((10, 31, 50, 55), fill=SHIRT)
+    sheet.save(tmp_path / "sheet.png")
+    return tmp_path / "sheet.png"
+
+
 @pytest.fixture
 def prompt_of(server, object_info, workflow_scripts, pictures, tiny_checkpoint, folders):
     """A function that makes a workflow's prompt, set to the test's files and size."""
@@ -139,6 +160,44 @@ def test_drawings_on_twos_take_the_masks_of_their_own_frames(server, prompt, wor
         for path in gaps:
             (folders / path.name).rename(path)
     assert len(alone) == 3 and all(abs(a - b).max() <= 1 for a, b in zip(alone, whole[::2], strict=True))
+
+
+def cels_of(server, run, prompt, tools):
+    """Return the colours in each cel that was saved, by its frame, without those of the lines."""
+    from PIL import Image
+
+    node = tools.find(prompt, "ColorizeSaveCels")
+    found = {}
+    for cel in run.outputs[node].get("cels") or run.outputs[node]["images"]:
+        with Image.open(server.base_directory / "output" / cel["subfolder"] / cel["filename"]) as picture:
+            colors = picture.convert("RGBA").getcolors()
+        frame = int(cel["filename"].rpartition("_")[2].split(".")[0])
+        found[frame] = {color[:3] for _, color in colors if color[3] and color[:3] != LINES}
+    return found
+
+
+@pytest.mark.parametrize("put_right", [False, True])
+def test_a_coloured_shot_becomes_cels_that_do_not_flicker(
+    put_right, server, object_info, workflow_scripts, coloured, tmp_path
+):
+    """shot_to_cels.json as it opens: a frame of another colour is outvoted. With Anchor it wins over all others."""
+    from PIL import Image
+
+    tools = workflow_scripts["prompt"]
+    workflow = json.loads((ROOT / "workflows" / "shot_to_cels.json").read_text(encoding="utf-8"))
+    if put_right:
+        (anchor,) = (node for node in workflow["nodes"] if node.get("title") == "Anchor")
+        anchor["mode"] = 0
+    prompt = tools.to_prompt(workflow, object_info)
+    tools.set_inputs(prompt, "Character sheet", image=server.upload_image(coloured))
+    if put_right:
+        Image.new("RGB", (32, 24), HAIR).save(tmp_path / "anchor.png")
+        tools.set_inputs(prompt, "Anchor", image=server.upload_image(tmp_path / "anchor.png"))
+    run = server.run(prompt)
+    assert cels_of(server, run, prompt, tools) == {frame: {HAIR if put_right else SHIRT} for frame in FRAMES}
+    (strip,) = run.outputs[tools.find(prompt, "ColorizeTrackRegions")]["images"]
+    assert strip["type"] == "temp"
+    assert len(run.outputs[tools.find(prompt, "Result")]["images"]) == len(FRAMES)
 
 
 @pytest.mark.parametrize(

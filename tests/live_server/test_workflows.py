@@ -21,7 +21,9 @@ FINISH = ("flats", "illustration_layers")
 BLUEPRINTS = sorted(path.stem for path in (ROOT / "subgraphs").glob("*.json"))
 #: For whole shots; they run in tests of their own.
 SHOTS = ("shot", "anchored_shot")
-EVERY_WORKFLOW = (FIRST, *WORKFLOWS, *XL, *SHOTS, *MIXED, *FINISH)
+#: The same, and needs no model.
+CELS = "shot_to_cels"
+EVERY_WORKFLOW = (FIRST, *WORKFLOWS, *XL, *SHOTS, *MIXED, *FINISH, CELS)
 #: Titles of the nodes that load a picture, and which of the test's pictures they get.
 PICTURES = {
     "Drawing": "drawing",
