@@ -1,4 +1,4 @@
-"""Draw workflows/*.jpg, the pictures of the template browser, from demo/contact-sheet.png and from samples/.
+"""Draw workflows/*.jpg, the template browser's pictures, from demo/contact-sheet.png, samples/ and assets/shot.webp.
 
 python scripts/draw_thumbnails.py
 """
@@ -13,8 +13,11 @@ sys.path.append(str(ROOT / "demo"))
 
 from contact_sheet import GAP, TITLE  # noqa: E402
 from finished_samples import finished  # noqa: E402
+from moving_picture import cut_frames  # noqa: E402
 
 CELL, SIDE = 192, 384
+#: Columns of the shot's moving picture.
+INK, PAINTED, FLAT = 0, 1, 2
 #: Columns of the contact sheet.
 DRAWING, REFERENCE, BACKGROUND, MASK, PLAIN, INJECTED, STYLED = 0, 1, 2, 3, 4, 6, 7
 
@@ -90,6 +93,15 @@ def after_the_sampler() -> dict[str, Image.Image]:
     }
 
 
+def of_the_shot(*columns: int) -> list[Image.Image]:
+    """Return four pictures of the demonstration's shot: its first frame, two between and its last, a column each."""
+    frames = {column: cut_frames(ROOT / "assets" / "shot.webp", column) for column in set(columns)}
+    turn = len(frames[columns[0]]) // 2
+    places = (0, turn // 3, 2 * turn // 3, turn)
+    pictures = [frames[column][place] for column, place in zip(columns, places, strict=True)]
+    return [picture.resize((CELL, CELL), Image.Resampling.LANCZOS) for picture in pictures]
+
+
 def thumbnails(sheet: Image.Image) -> dict[str, Image.Image]:
     """Return one picture for each workflow."""
 
@@ -105,8 +117,9 @@ def thumbnails(sheet: Image.Image) -> dict[str, Image.Image]:
         "xl_character_and_background": labelled(halves(at(0, DRAWING), at(0, INJECTED)), "XL · 1024"),
         "from_raw_images": grid([at(3, REFERENCE), at(3, DRAWING), at(3, MASK), at(3, INJECTED)], 2),
         "two_characters": grid([at(0, REFERENCE), at(3, REFERENCE), at(0, INJECTED), at(3, INJECTED)], 2),
-        "shot": grid([at(row, INJECTED) for row in range(4)], 2),
-        "anchored_shot": labelled(grid([at(row, INJECTED) for row in range(4)], 2), "+ anchor"),
+        "shot": grid(of_the_shot(PAINTED, PAINTED, PAINTED, PAINTED), 2),
+        "anchored_shot": labelled(grid(of_the_shot(PAINTED, PAINTED, PAINTED, PAINTED), 2), "+ anchor"),
+        "shot_to_cels": grid(of_the_shot(INK, PAINTED, FLAT, FLAT), 2),
         "mix_lora": labelled(halves(at(1, DRAWING), at(1, INJECTED)), "+ LoRA"),
         "mix_controlnet": labelled(
             grid([at(1, DRAWING), depth_map(at(1, MASK)), at(1, REFERENCE), at(1, INJECTED)], 2), "+ ControlNet"
