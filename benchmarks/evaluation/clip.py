@@ -59,7 +59,7 @@ class ClipScore:
         embedded = self.tower.encode_image(read_picture(path))["image_embeds"]
         if embedded is None or not torch.isfinite(embedded).all():
             raise ColorizeError("`--clip-vision` gives no finite image embeddings; expected a CLIP vision model.")
-        return torch.nn.functional.normalize(embedded[0].double().flatten(), dim=0)
+        return torch.nn.functional.normalize(embedded[0].flatten().cpu().double(), dim=0)
 
     def __call__(self, result: Path, reference: Path) -> float:
         """Return the score of a result."""

@@ -100,9 +100,12 @@ class Report:
         lines += ["", "| measure | better | value | 95 % of the mean | pictures |", "|---|---|---|---|---|"]
         lines += [f"| {' | '.join(row.cells())} |" for row in self.rows]
         lines += [f"| {name} | – | skipped | – | – |" for name in self.skipped]
-        if self.skipped or self.notes:
-            lines += ["", *(f"- {name}: {why}" for name, why in self.skipped.items())]
-            lines += [f"- {note}" for note in self.notes]
+        alike: dict[str, list[str]] = {}
+        for name, why in self.skipped.items():
+            alike.setdefault(why, []).append(name)
+        sentences = [f"{', '.join(names)}: {why}" for why, names in alike.items()] + self.notes
+        if sentences:
+            lines += ["", *(f"- {sentence}" for sentence in sentences)]
         return "\n".join(lines)
 
     def write_csv(self, path: Path) -> None:

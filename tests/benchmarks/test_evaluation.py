@@ -415,12 +415,12 @@ def test_the_command_prints_a_table_and_writes_csv_and_json(truth, tmp_path):
     done = command_of("--results", truth, "--truth", truth, "--csv", files[0], "--json", files[1])
     assert done.returncode == 0, done.stderr
     assert "| PSNR, dB | higher | 100.00 | 100.00 … 100.00 | 4 |" in done.stdout.splitlines()
-    for name, advice in {
-        "LPIPS": "--lpips FILE", "FID": "--inception FILE", "KID": "--inception FILE",
-        "CLIP image score": "--references DIR", "ΔE2000 of regions": "--labels DIR",
+    for names, advice in {
+        "LPIPS": "--lpips FILE", "FID, KID": "--inception FILE", "ΔE2000 of regions": "--labels DIR",
+        "ΔE2000 of character and background": "--masks DIR", "CLIP image score": "--references DIR",
     }.items():  # fmt: skip
-        assert f"| {name} | – | skipped | – | – |" in done.stdout
-        assert f"- {name}: give {advice}" in done.stdout
+        assert all(f"| {name} | – | skipped | – | – |" in done.stdout for name in names.split(", "))
+        assert f"- {names}: give {advice}" in done.stdout
     with files[0].open() as file:
         rows = list(csv.DictReader(file))
     assert [(row["name"], float(row["psnr"]), float(row["delta_e"])) for row in rows[:2]] == [
