@@ -55,6 +55,13 @@ def unet_call(model, positive, negative, x, timestep, cfg=4.0):
     return torch.stack([recorded[0], recorded[1]])
 
 
+def values_of_call(model, positive, negative, group):
+    """Call the UNet for each row of a case, and return (kind, our v, the golden v) of each."""
+    for row, kind in enumerate(("conditional", "reference-free")):
+        x, t, v = (group[key][row : row + 1] for key in ("in/x", "in/t", "out/v"))
+        yield kind, unet_call(model, positive, negative, x, t[0])[row : row + 1], v
+
+
 class GivenNoise:
     """A NOISE input that holds the golden data's own noise."""
 
@@ -106,7 +113,5 @@ def check_injection(pack, table, name, group, wired, loaded, tolerance):
     patch = model.model_options["transformer_options"]["patches"]["attn1_patch"][0].call.__self__
     table.check(f"{name}/latent", patch.latent, group["in/latent"], 2e-5)
     patch.noise = group["in/noise"]
-    for row, kind in enumerate(("conditional", "reference-free")):
-        x, t, v = (group[key][row : row + 1] for key in ("in/x", "in/t", "out/v"))
-        ours = unet_call(model, positive, negative, x, t[0])[row : row + 1]
+    for kind, ours, v in values_of_call(model, positive, negative, group):
         table.check(f"{name}/v {kind}", ours, v, tolerance)

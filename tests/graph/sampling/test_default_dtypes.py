@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from golden_cases import relative_error, unet_call
+from golden_cases import relative_error, values_of_call
 from module_files import load_file
 
 HERE = Path(__file__).resolve()
@@ -30,9 +30,7 @@ def test_case(graph, golden, name):
     _, model, positive, negative = graph(pipeline.CASES[name])
     dtype = str(model.model.get_dtype()).removeprefix("torch.")
     group = golden.group(f"case/{name}")
-    for row in range(2):
-        x, t, v = (group[key][row : row + 1] for key in ("in/x", "in/t", "out/v"))
-        ours = unet_call(model, positive, negative, x, t[0])[row : row + 1]
+    for row, (_, ours, v) in enumerate(values_of_call(model, positive, negative, group)):
         error = relative_error(ours, v)
         print(f"case/{name} row {row}, UNet in {dtype}: relative error {error:.1e}")
         assert error <= TOLERANCE[dtype]
@@ -44,9 +42,7 @@ def test_xl_case(graphs, golden_xl, model):
     _, patched, positive, negative = graphs[model].wire(graphs[model].params(model, "background"))
     dtype = str(patched.model.get_dtype()).removeprefix("torch.")
     group = golden_xl.group(f"case/{model}/background")
-    for row in range(2):
-        x, t, v = (group[key][row : row + 1] for key in ("in/x", "in/t", "out/v"))
-        ours = unet_call(patched, positive, negative, x, t[0])[row : row + 1]
+    for row, (_, ours, v) in enumerate(values_of_call(patched, positive, negative, group)):
         error = relative_error(ours, v)
         print(f"xl {model} row {row}, UNet in {dtype}: relative error {error:.1e}")
         assert error <= TOLERANCE[dtype]
