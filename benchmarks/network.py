@@ -177,6 +177,7 @@ def fill_weights(module: nn.Module) -> None:
     pool = torch.randn(1 << 24, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         for weight in module.parameters():
+            pool = pool.to(weight.device)
             scale = 1 / math.sqrt(weight[0].numel()) if weight.ndim > 1 else 0.1
             flat = weight.view(-1)
             for start in range(0, len(flat), len(pool)):
@@ -185,8 +186,10 @@ def fill_weights(module: nn.Module) -> None:
 
 
 def filled(tensor: Tensor) -> Tensor:
-    """Fill a tensor with made-up values, if it has memory."""
-    return tensor if tensor.is_meta else tensor.normal_(generator=torch.Generator().manual_seed(0))
+    """Fill a tensor with made-up values, the same on any device, if it has memory."""
+    if tensor.is_meta:
+        return tensor
+    return tensor.copy_(torch.randn(tensor.shape, generator=torch.Generator().manual_seed(0)))
 
 
 def weight_bytes(*modules: nn.Module) -> int:

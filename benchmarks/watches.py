@@ -1,6 +1,7 @@
 """Looking at each operation that PyTorch carries out: what memory is alive, and where the host waits for the device."""
 
 import weakref
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -145,3 +146,39 @@ class DeviceWaits(TorchDispatchMode):
     @staticmethod
     def _tensors(tree: Any) -> list[Tensor]:
         return [leaf for leaf in tree_leaves(tree) if isinstance(leaf, Tensor)]
+
+
+#: Operations that compute nothing, beside those whose results are views: memory is all they give.
+_MEMORY_ALONE = {
+    "aten::empty",
+    "aten::empty_like",
+    "aten::empty_strided",
+    "aten::new_empty",
+    "aten::new_empty_strided",
+    "aten::detach",
+    "aten::_unsafe_view",
+}
+
+
+class Operators(TorchDispatchMode):
+    """Count the operations that compute something: on a device each launches a kernel, or a few.
+
+    Attributes:
+        found: how often, by name.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: Counter[str] = Counter()
+
+    @property
+    def count(self) -> int:
+        """How many there were."""
+        return sum(self.found.values())
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        schema = func._schema
+        is_view = any(r.alias_info is not None and not r.alias_info.is_write for r in schema.returns)
+        if not is_view and schema.name not in _MEMORY_ALONE:
+            self.found[schema.name] += 1
+        return func(*args, **(kwargs or {}))
