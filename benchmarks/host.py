@@ -25,6 +25,15 @@ def start_comfyui(*arguments: str, device: str = "--cpu") -> None:
     sys.argv = own
 
 
+def device_argument() -> str:
+    """Return the argument that keeps a ComfyUI on the processor where PyTorch finds nothing better, else ""."""
+    import torch
+
+    kinds = ("cuda", "xpu", "mps")
+    found = any(getattr(torch, kind).is_available() for kind in kinds if hasattr(torch, kind))
+    return "" if found else "--cpu"
+
+
 def core(name: str) -> Any:
     """Return a module of `colorize_core`, by its name there."""
     if "colorizediffusion" not in sys.modules:

@@ -6,6 +6,8 @@ Prints a page of Markdown each for version 2 and XL.
     .venv/bin/python benchmarks/run.py --short   # a few minutes; seconds are those of tiny widths
     .venv/bin/python benchmarks/run.py --write   # and puts the pages into benchmarks/README.md
 
+    .venv/bin/python benchmarks/run.py --device  # on a GPU instead, another program: see device.py
+
 On a ComfyUI on the CPU (COMFYUI_PATH, or the one that `make setup` unpacked). Weights are made up.
 """
 
@@ -21,6 +23,11 @@ import time
 from pathlib import Path
 
 from host import start_comfyui
+
+if "--device" in sys.argv:  # has arguments of its own, and starts ComfyUI where it is needed
+    from device import main as on_device
+
+    sys.exit(on_device([argument for argument in sys.argv[1:] if argument != "--device"]))
 
 start_comfyui("--fp32-unet", "--fp32-vae", "--fp32-text-enc", "--use-pytorch-cross-attention")
 

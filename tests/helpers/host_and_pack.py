@@ -17,14 +17,22 @@ GOLDEN = Path(__file__).resolve().parent.parent / "golden"
 XL_ENCODERS = {"cond_stage_model": "xl-clip-tiny", "img_embedder": "xl-tagger-tiny"}
 
 
-def start_host(comfyui: Path, base_directory: Path, arguments: Sequence[str]) -> SimpleNamespace:
-    """Import ComfyUI with command line arguments; `.nodes`, `.execution`, `.folder_paths`, `.torch` are its modules."""
+def start_host(
+    comfyui: Path, base_directory: Path, arguments: Sequence[str], as_server: bool = False
+) -> SimpleNamespace:
+    """Import ComfyUI with command line arguments; `.nodes`, `.execution`, `.folder_paths`, `.torch` are its modules.
+
+    Args:
+        as_server: first what its server prepares, memory that it manages by itself among it.
+    """
     sys.path.insert(0, str(comfyui))
     argv, sys.argv = sys.argv, ["main.py", *arguments]
     sys.argv += ["--base-directory", str(base_directory), "--disable-api-nodes"]
     try:
         importlib.import_module("comfy.options").enable_args_parsing()
         importlib.import_module("comfy.cli_args")
+        if as_server:
+            importlib.import_module("main")
     finally:
         sys.argv = argv
     # As main.py does it: `nodes` puts a folder first on the path in which there is another `utils`.

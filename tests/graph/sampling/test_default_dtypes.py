@@ -9,14 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from golden_cases import relative_error, values_of_call
+from golden_cases import TOLERANCE, relative_error, values_of_call
 from module_files import load_file
 
 HERE = Path(__file__).resolve()
-#: Relative error of v that is allowed when the UNet's weights are of a type. Rounding these made-up weights to
-#: float8_e4m3fn and computing in float32 costs 0.39 by itself.
-TOLERANCE = {"float32": 1e-2, "float16": 1e-2, "bfloat16": 8e-2, "float8_e4m3fn": 0.45}
-
 
 #: For their cases and their wiring.
 pipeline, xl = (load_file(HERE.with_name(f"test_golden_{name}.py"), f"golden_{name}") for name in ("pipeline", "xl"))

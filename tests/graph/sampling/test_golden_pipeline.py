@@ -1,10 +1,9 @@
 """The published implementation's numbers, through the nodes in a real ComfyUI (host in float32)."""
 
 import pytest
-from golden_cases import as_image, check_injection, sample_with_guider, values_of_call
+from golden_cases import EXACT, as_image, check_injection, sample_with_guider, values_of_call
 from golden_graphs import CASES, V2Graph
 
-ENCODER_TOLERANCE = 2e-5
 LATENT_TOLERANCE = 1e-3
 STEPS, CFG = 6, 4.0
 
@@ -25,8 +24,8 @@ def test_tokens(pack, loaded, golden, table):
         "ColorizeEncodeReference", clip_vision=loaded[4], image=as_image(golden["images/in/reference"])
     )
     tokens = golden["reference_tokens/out/tokens"]
-    table.check("tokens", carrier.tokens, tokens[:, 1:], ENCODER_TOLERANCE)
-    table.check("class token", carrier.class_token, tokens[:, :1], ENCODER_TOLERANCE)
+    table.check("tokens", carrier.tokens, tokens[:, 1:], EXACT)
+    table.check("class token", carrier.class_token, tokens[:, :1], EXACT)
 
 
 @pytest.mark.parametrize("name", ["sketch_hints", "blank_sketch_hints"])
@@ -51,20 +50,20 @@ def test_hints(host, pack, loaded, golden, table, name):
         hints = control.get_control(torch.zeros(1, 4, 24, 16), torch.ones(1), {}, 1, {})["input"]
     assert [i for i, hint in enumerate(hints[::-1]) if hint is not None] == [0, 3, 6, 9, 11]
     for i, block in enumerate((0, 3, 6, 9, 11)):
-        table.check(f"{name}/{i}", hints[::-1][block], golden[f"{name}/out/{i}"], ENCODER_TOLERANCE)
+        table.check(f"{name}/{i}", hints[::-1][block], golden[f"{name}/out/{i}"], EXACT)
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_case(pack, graph, golden, table, name):
     carrier, model, positive, negative = graph(CASES[name])
     group = golden.group(f"case/{name}")
-    table.check(f"case/{name}/context", positive[0][0], group["out/context"], ENCODER_TOLERANCE)
+    table.check(f"case/{name}/context", positive[0][0], group["out/context"], EXACT)
     for key, ours in (("background_features", carrier.background_features), ("style_modulations", carrier.style)):
         for i, tensor in enumerate(ours):
             if f"out/{key}.{i}" in group:
-                table.check(f"case/{name}/{key}.{i}", tensor, group[f"out/{key}.{i}"], ENCODER_TOLERANCE)
+                table.check(f"case/{name}/{key}.{i}", tensor, group[f"out/{key}.{i}"], EXACT)
     for kind, ours, v in values_of_call(model, positive, negative, group):
-        table.check(f"case/{name}/v {kind}", ours, v, ENCODER_TOLERANCE)
+        table.check(f"case/{name}/v {kind}", ours, v, EXACT)
 
 
 @pytest.mark.parametrize("name", ["plain", "background_image", "all"])

@@ -6,10 +6,10 @@ What is on in a case stands in the golden data's own parameters.
 import copy
 
 import pytest
-from golden_cases import as_image, check_injection, sample_with_guider, values_of_call
+from golden_cases import EXACT, as_image, check_injection, sample_with_guider, values_of_call
 from golden_graphs import XL_CASES, XLGraph
 
-TOLERANCE, LATENT_TOLERANCE = 2e-5, 1e-3
+LATENT_TOLERANCE = 1e-3
 STEPS, CFG = 6, 5.0
 MODELS = ["base", "v2"]
 SAMPLES = {
@@ -26,7 +26,7 @@ def graphs(pack, load_xl, golden_xl):
 @pytest.mark.parametrize("name", ["reference", "background", "bleached"])
 def test_tokens(graphs, golden_xl, table, name):
     carrier = graphs["base"].reference(graphs["base"].picture(name))
-    table.check(f"xl encoders/{name}", carrier.tokens, golden_xl[f"encoders/{name}/out/tokens"], TOLERANCE)
+    table.check(f"xl encoders/{name}", carrier.tokens, golden_xl[f"encoders/{name}/out/tokens"], EXACT)
     assert carrier.class_token is None
 
 
@@ -39,7 +39,7 @@ def test_hints(host, graphs, golden_xl, table, name):
         hints = positive[0][1]["control"].get_control(torch.zeros(1, 4, 24, 16), torch.ones(1), {}, 1, {})["input"]
     assert [i for i, hint in enumerate(hints[::-1]) if hint is not None] == [0, 3, 6, 8]
     for i, block in enumerate((0, 3, 6, 8)):
-        table.check(f"xl {name}/{i}", hints[::-1][block], golden_xl[f"{name}/out/{i}"], TOLERANCE)
+        table.check(f"xl {name}/{i}", hints[::-1][block], golden_xl[f"{name}/out/{i}"], EXACT)
 
 
 @pytest.mark.parametrize("name", ["background", "background_image"])
@@ -49,7 +49,7 @@ def test_background_encoder(graphs, golden_xl, table, name):
     assert len(carrier.background_features) == 36
     for number, states in enumerate(carrier.background_features):
         golden = golden_xl[f"background_encoder/{name}/out/{number:02}"]
-        table.check(f"xl background_encoder/{name}/{number:02}", states, golden, TOLERANCE)
+        table.check(f"xl background_encoder/{name}/{number:02}", states, golden, EXACT)
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -58,9 +58,9 @@ def test_case(graphs, golden_xl, table, model, name):
     graph, group = graphs[model], golden_xl.group(f"case/{model}/{name}")
     _, patched, positive, negative = graph.wire(graph.params(model, name))
     if "out/context" in group:
-        table.check(f"xl {model}/{name}/context", positive[0][0], group["out/context"], TOLERANCE)
+        table.check(f"xl {model}/{name}/context", positive[0][0], group["out/context"], EXACT)
     for kind, ours, v in values_of_call(patched, positive, negative, group):
-        table.check(f"xl {model}/{name}/v {kind}", ours, v, TOLERANCE)
+        table.check(f"xl {model}/{name}/v {kind}", ours, v, EXACT)
 
 
 @pytest.mark.thorough
@@ -105,4 +105,4 @@ def test_attention_injection(pack, graphs, golden_xl, table, name):
     graph.images = graph.images | {"reference": as_image(group["in/reference"])}
     graph.masks = graph.masks | {"reference": group["in/reference_mask"][:, 0]}
     _, *wired = graph.wire(graph.params(model, "background" if model == "v2" else "plain"))
-    check_injection(pack, table, f"xl injection/{name}", group, wired, (graph.control_net, graph.vae), TOLERANCE)
+    check_injection(pack, table, f"xl injection/{name}", group, wired, (graph.control_net, graph.vae), EXACT)
