@@ -202,7 +202,7 @@ def tensors_in(value: Any) -> Iterator[Tensor]:
     if isinstance(value, Tensor):
         yield value
     elif dataclasses.is_dataclass(value) and not isinstance(value, type):
-        yield from tensors_in([getattr(value, field.name) for field in dataclasses.fields(value)])
+        yield from tensors_in(list(vars(value).values()))  # with what it has worked out of its fields
     elif isinstance(value, list | tuple):
         for part in value:
             yield from tensors_in(part)

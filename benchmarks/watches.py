@@ -148,20 +148,20 @@ class DeviceWaits(TorchDispatchMode):
         return [leaf for leaf in tree_leaves(tree) if isinstance(leaf, Tensor)]
 
 
-#: Operations that compute nothing, beside those whose results are views: memory is all they give.
+#: Operations that give memory alone.
 _MEMORY_ALONE = {
     "aten::empty",
     "aten::empty_like",
     "aten::empty_strided",
     "aten::new_empty",
     "aten::new_empty_strided",
-    "aten::detach",
-    "aten::_unsafe_view",
 }
 
 
 class Operators(TorchDispatchMode):
     """Count the operations that compute something: on a device each launches a kernel, or a few.
+
+    Those whose result is memory of what they were given, unchanged (views, dropout outside training), do not count.
 
     Attributes:
         found: how often, by name.
@@ -177,8 +177,13 @@ class Operators(TorchDispatchMode):
         return sum(self.found.values())
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        given = self._storages((args, kwargs))
+        result = func(*args, **(kwargs or {}))
         schema = func._schema
-        is_view = any(r.alias_info is not None and not r.alias_info.is_write for r in schema.returns)
-        if not is_view and schema.name not in _MEMORY_ALONE:
+        if schema.is_mutable or (schema.name not in _MEMORY_ALONE and not self._storages(result) <= given):
             self.found[schema.name] += 1
-        return func(*args, **(kwargs or {}))
+        return result
+
+    @staticmethod
+    def _storages(tree: Any) -> set[int]:
+        return {leaf.untyped_storage()._cdata for leaf in tree_leaves(tree) if isinstance(leaf, Tensor)}
