@@ -26,6 +26,7 @@ help:
 	@echo "make demo       colour a drawing through a ComfyUI server; the picture goes to demo/output/"
 	@echo "make evaluate-flats  how right flats are on drawings with known colours; SCENES='--scenes 32 --no-model'"
 	@echo "make benchmark  operations, seconds and memory of a step; BENCHMARK=--short takes minutes, --write fills the README"
+	@echo "                BENCHMARK=--device measures on your GPU, in six minutes"
 	@echo "make clean      remove everything that was set up or made"
 
 setup:

@@ -21,7 +21,7 @@ from typing import Any
 
 from host import COMFYUI
 from on_device.records import Journal, Row, markdown
-from on_device.worker import GROUPS, work
+from on_device.worker import GROUPS, NAMES, work
 
 HERE = Path(__file__).resolve()
 #: Of the whole run, so that it ends within six minutes.
@@ -83,9 +83,6 @@ def main(argv: Sequence[str]) -> int:
     options.json.write_text(json.dumps(report, indent=1), encoding="utf-8")
     print(page(report, options.json))
     return 0 if report["rows"] else 1
-
-
-NAMES = {"nodes": "golden cases and weights taken", "dynamic": "dynamic offload", "steps": "steps"}
 
 
 def why_not(group: str, journal: Journal) -> str | None:

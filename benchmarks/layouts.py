@@ -61,7 +61,9 @@ def without_memory(module: nn.Module) -> comfy.model_patcher.ModelPatcher:
 
 
 def on_device(module: nn.Module, device: torch.device) -> comfy.model_patcher.ModelPatcher:
-    """Wrap a module that stays where it is as ComfyUI wraps it."""
+    """Wrap a module as ComfyUI wraps it; what of it is elsewhere comes to the device."""
+    if device != META:
+        module.to(device)
     return comfy.model_patcher.ModelPatcher(module, device, device, size=1)
 
 

@@ -104,9 +104,10 @@ class Network:
         return [part.model for part in parts if part is not None]
 
     def plain(self, case: Case) -> Step:
-        """Return a step of the UNet without anything of the pack."""
-        tokens = self.carrier(case).tokens
-        return Step(self.unet, case, tokens, options_of(self.patcher), self.device, self.dtype)
+        """Return a step of the UNet without the patch; XL's numbers for the size are worked out once a run, too."""
+        runs = core("host.sampling.sampling_run")
+        options = options_of(self.patcher) | {runs.RUN: runs.SamplingRun(runs.MaskLayout())}
+        return Step(self.unet, case, self.carrier(case).tokens, options, self.device, self.dtype)
 
     def patched(self, case: Case) -> Step:
         """Return a step of a run with the patch."""

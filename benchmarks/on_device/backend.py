@@ -2,6 +2,8 @@
 
 import itertools
 import platform
+import shutil
+import subprocess
 import time
 import traceback
 from collections.abc import Callable, Sequence
@@ -53,9 +55,12 @@ class Backend:
         }
 
     def driver(self) -> str | None:
-        """Return the driver's version as far as torch knows one: CUDA's number as NVIDIA counts it, XPU's as it is."""
-        if self.device.type == "cuda" and hasattr(torch._C, "_cuda_getDriverVersion"):
-            return str(torch._C._cuda_getDriverVersion())
+        """Return the driver's version where PyTorch or NVIDIA's own program tells it."""
+        program = shutil.which("nvidia-smi") if torch.version.cuda and self.device.type == "cuda" else None
+        if program:
+            query = [program, "--query-gpu=driver_version", "--format=csv,noheader"]
+            told = subprocess.run(query, capture_output=True, text=True, timeout=30).stdout.split()
+            return told[0] if told else None
         if self.module is not None and hasattr(self.module, "get_device_properties"):
             return getattr(self.module.get_device_properties(self.device), "driver_version", None)
         return None

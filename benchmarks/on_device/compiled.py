@@ -6,7 +6,7 @@ import torch
 from network import Step
 
 from .backend import Backend
-from .records import Journal, Row
+from .records import Journal, NotHere, Row
 from .steps import EVERYTHING, MODELS, PLAIN, TINY, type_name
 
 #: ComfyUI's own choice, and what follows the same ways without a compiler's minutes.
@@ -42,9 +42,8 @@ def measure(backend: Backend, journal: Journal, tiny: bool) -> None:
     try:
         from comfy_api.torch_helpers import set_torch_compile_wrapper
         from comfy_api.torch_helpers.torch_compile import COMPILE_KEY
-    except ImportError:
-        journal.skip("v2, compiled", "This ComfyUI has no wrapper for torch.compile.")
-        return
+    except ImportError as error:
+        raise NotHere("This ComfyUI has no wrapper for torch.compile.") from error
     model, dtype = MODELS["v2"], backend.dtypes()[0]
     case = model.case.but(size=TINY) if tiny else model.case
     network = model.build(backend.device, dtype, "tiny" if tiny else "full")

@@ -90,7 +90,13 @@ class Journal:
                 return
 
 
+class NotHere(Exception):
+    """What a part cannot do on this machine, in a sentence."""
+
+
 def reason(error: BaseException) -> str:
     """Say what an error is in a line."""
+    if isinstance(error, NotHere):
+        return str(error)
     text = str(error).strip().splitlines()
     return f"{type(error).__name__}: {text[0] if text else 'no message'}"

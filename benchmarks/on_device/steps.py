@@ -18,6 +18,8 @@ from .records import COLUMNS, Journal, Row
 
 #: Rounds of a timing: at least, also when time runs out; at most.
 FEWEST, MOST = 6, 200
+#: Seconds of a step from which on what needs many is done once.
+SLOW = 0.5
 #: How far a ratio of times may lie above that of the processor.
 TOLERANCE = 1.05
 PLAIN, SPLIT, EVERYTHING = COLUMNS
@@ -76,6 +78,7 @@ class Measurement:
         self.case = model.case.but(size=TINY) if tiny else model.case
         self.seconds = 0.0 if tiny else model.seconds * share
         self.of = f"{model.name}, {self.case.size}², {type_name(dtype)}{', tiny widths' if tiny else ''}"
+        self.slow = False
         self.network = model.build(backend.device, dtype, "tiny" if tiny else "full")
 
     def new_steps(self) -> dict[str, Step]:
@@ -116,6 +119,7 @@ class Measurement:
             taken = self.backend.times([steps[name] for name in order], before=steps[PLAIN])
             rounds.append(dict(zip(order, taken, strict=True)))
         medians = {name: statistics.median(taken[name] for taken in rounds) for name in COLUMNS}
+        self.slow = medians[PLAIN] > SLOW
         what = "steps a second" + (" of processor time" if self.backend.is_processor else "")
         per_second = {name: 1 / taken for name, taken in medians.items()}
         details = {"rounds": len(rounds), "seconds": [[taken[name] for name in COLUMNS] for taken in rounds]}
@@ -135,7 +139,7 @@ class Measurement:
     def first_step(self) -> None:
         """Compare the first step of a run, which works out its constants, with the next."""
         found: dict[str, list[float]] = {name: [] for name in COLUMNS}
-        for _ in range(1 if self.tiny else 5):
+        for _ in range(1 if self.tiny or self.slow else 5):
             for name, step in self.new_steps().items():
                 first, later = self.backend.times([step, step])
                 found[name].append(first / later)
@@ -198,12 +202,10 @@ class Measurement:
 
 
 def measure(model: str, dtype: torch.dtype, backend: Backend, journal: Journal, tiny: bool, share: float) -> None:
-    """Build a model, measure it, and forget it."""
-    try:
-        Measurement(MODELS[model], dtype, backend, journal, tiny, share).run()
-    finally:
-        gc.collect()
-        backend.forget()
+    """Build a model and measure it, once an earlier one has been forgotten, whether it came to its end or not."""
+    gc.collect()
+    backend.forget()
+    Measurement(MODELS[model], dtype, backend, journal, tiny, share).run()
 
 
 def parts(backend: Backend, journal: Journal, tiny: bool, share: float) -> dict[str, Callable[[], None]]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from host import COMFYUI, ROOT, core, device_argument, start_comfyui
 
-from .records import Journal, reason
+from .records import Journal, NotHere, reason
 
 Parts = dict[str, Callable[[], None]]
 #: For every process: what PyTorch itself attends with is on every device.
@@ -25,7 +25,7 @@ def work(group: str, journal: Journal, options: argparse.Namespace) -> None:
         parts = GROUPS[group](journal, options)
     except Exception as error:
         traceback.print_exc()
-        journal.skip(group, reason(error))
+        journal.skip(NAMES[group], reason(error))
         return
     for name, part in parts.items():
         if name in options.done:
@@ -73,10 +73,12 @@ def dynamic_parts(journal: Journal, options: argparse.Namespace) -> Parts:
     goldens = load(options, list(ARGUMENTS), as_server=True)
     memory = importlib.import_module("comfy.memory_management")
     if not memory.aimdo_enabled:
-        raise RuntimeError("This ComfyUI does not move weights dynamically on this device: see its log above.")
+        raise NotHere("This ComfyUI does not move weights dynamically on this device; its log above says why.")
     return {"dynamic offload": functools.partial(goldens.pressed, journal, "dynamic offload", options.tiny)}
 
 
+#: What tables call them.
+NAMES = {"nodes": "golden cases and weights taken", "dynamic": "dynamic offload", "steps": "steps"}
 GROUPS = {"nodes": node_parts, "dynamic": dynamic_parts, "steps": step_parts}
 
 

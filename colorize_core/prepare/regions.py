@@ -49,7 +49,8 @@ class RegionIndex:
     @property
     def sizes(self) -> list[int]:
         """How many positions each of the regions has that are present."""
-        return [self.count if self.positions[r] is None else len(self.positions[r]) for r in self.present]
+        present = (self.positions[region] for region in self.present)
+        return [self.count if positions is None else len(positions) for positions in present]
 
     @functools.cached_property
     def order(self) -> Tensor | None:

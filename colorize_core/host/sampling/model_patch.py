@@ -201,24 +201,24 @@ class ColorizePatch:
         inputs = Projected(x, context, value, q, k, v)
         if len(q) > len(call.live):
             inputs = inputs.rows(call.run.rows.index(call.live, q.device))
-        whole = len(call.live) == len(call.rows)
-        out = None if whole else q.new_zeros(len(call.rows), *q.shape[1:])
+        if len(call.live) == len(call.rows):
+            return self.attend_rows(call, inputs, extra_options)
+        out = q.new_zeros(len(call.rows), *q.shape[1:])
         live = call.run.rows.index(call.live, q.device)
-        if self.masks:
-            # Into its place at once, where that is a view.
-            part = out[live] if out is not None and isinstance(live, slice) else None
-            result = self.split(call, inputs, extra_options, part)
-            if part is not None:
-                return out
+        if self.masks and isinstance(live, slice):
+            self.split(call, inputs, extra_options, out[live])  # a view: the result comes into its place at once
         else:
-            result = attend(inputs.q, inputs.k, inputs.v, extra_options)
-            result = result * self.recipe.strength(AttentionPlace.of(extra_options))
-        if out is None:
-            return result
-        out[live] = result
+            out[live] = self.attend_rows(call, inputs, extra_options)
         return out
 
-    def split(self, call: UNetCall, inputs: Projected, extra_options: dict, out: Tensor | None) -> Tensor:
+    def attend_rows(self, call: UNetCall, inputs: Projected, extra_options: dict) -> Tensor:
+        """Attend, region by region where there is a mask."""
+        if self.masks:
+            return self.split(call, inputs, extra_options)
+        result = attend(inputs.q, inputs.k, inputs.v, extra_options)
+        return result * self.recipe.strength(AttentionPlace.of(extra_options))
+
+    def split(self, call: UNetCall, inputs: Projected, extra_options: dict, out: Tensor | None = None) -> Tensor:
         """Attend by region, the live rows of each mask picture together; into zeros `out`, if given."""
         place = AttentionPlace.of(extra_options)
         size = call.feature_size(inputs.q.shape[1], extra_options.get("activations_shape"))
@@ -232,7 +232,7 @@ class ColorizePatch:
 
         lora = None if self.recipe.lora is None else functools.partial(self.lora, place)
 
-        def attend_rows(part: Projected, layout: RegionIndex, out: Tensor | None) -> Tensor:
+        def attend_to(part: Projected, layout: RegionIndex, out: Tensor | None) -> Tensor:
             return split_attention(
                 part,
                 layout,
@@ -247,14 +247,14 @@ class ColorizePatch:
         groups = call.by_layout(call.live, (call.run.pictures, "masks"))
         if len(groups) == 1:
             (crop, picture) = next(iter(groups))
-            return attend_rows(inputs, layout_of(crop, picture), out)
+            return attend_to(inputs, layout_of(crop, picture), out)
         out = torch.zeros_like(inputs.q) if out is None else out
         for (crop, picture), places in groups.items():
             rows = call.run.rows.index(places, device)
             if isinstance(rows, slice):
-                attend_rows(inputs.rows(rows), layout_of(crop, picture), out[rows])
+                attend_to(inputs.rows(rows), layout_of(crop, picture), out[rows])
             else:
-                out[rows] = attend_rows(inputs.rows(rows), layout_of(crop, picture), None)
+                out[rows] = attend_to(inputs.rows(rows), layout_of(crop, picture), None)
         return out
 
     def tokens_of_regions(self, call: UNetCall, keys: int, device: torch.device) -> list[slice] | list[Tensor]:
