@@ -27,6 +27,7 @@ help:
 	@echo "make evaluate-flats  how right flats are on drawings with known colours; SCENES='--scenes 32 --no-model'"
 	@echo "make evaluate-pictures  measure pictures of your own; EVALUATE='--results DIR --truth DIR', see benchmarks/README.md"
 	@echo "make benchmark  operations, seconds and memory of a step; BENCHMARK=--short takes minutes, --write fills the README"
+	@echo "                BENCHMARK=--device measures on your GPU, in six minutes"
 	@echo "make clean      remove everything that was set up or made"
 
 setup:

@@ -29,7 +29,7 @@ def load_tower(file: Path, device: str = "cpu") -> Any:
             f"No ComfyUI in {COMFYUI}, which loads the CLIP vision file; expected its folder. Run 'make setup', or "
             "set COMFYUI_PATH to yours."
         )
-    start_comfyui(cpu=device == "cpu")
+    start_comfyui(device="--cpu" if device == "cpu" else "")
     tower = importlib.import_module("comfy.clip_vision").load(str(file))
     if tower is None:
         raise ColorizeError(
