@@ -102,7 +102,7 @@ class Chunk:
         prompt = for_frames(self.prompt, frames[0], f"{folder.name}/drawings", masks)
 
         def on_node(node: str, part: float) -> None:
-            if prompt[node]["class_type"] in SAMPLERS:
+            if prompt.get(node, {}).get("class_type") in SAMPLERS:
                 on_step(part)
 
         told = run_again(self.job.session, prompt, on_node).get(saver(prompt), {}).get("images", [])

@@ -140,7 +140,7 @@ class Shot:
     def _staged(self, place: str) -> Iterator[dict[str, str]]:
         """Copy the shot's files into a folder of ComfyUI's input folder for a while: {title: subfolder}.
 
-        After a failure they stay, with what ComfyUI has saved: when the task is tried again, ComfyUI may take that.
+        After a failure they stay, with what ComfyUI has saved, until the session ends.
         """
         inputs = self.job.session / "input"
         copy_inputs(self.inputs, inputs)
