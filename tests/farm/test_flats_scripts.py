@@ -44,6 +44,8 @@ def test_palette_and_anchor_are_wired(scripts, own):
     titles = {"Palette": ("ColorizeLoadPalette", "file"), "Anchor": ("LoadImage", "image")}
     for title, (kind, name) in titles.items():
         prompt[title] = {"class_type": kind, "inputs": {name: "mine"}, "_meta": {"title": title}}
+    assert "job_palette" in scripts.flats_prompt.use_palette(prompt, "hero.gpl"), "Load Palette is wired to nothing"
+    prompt[ids["Tracked"]]["inputs"]["palette"] = ["Palette", 0]
     filled = scripts.flats_prompt.use_palette(prompt, "hero.gpl")
     filled = scripts.flats_prompt.use_anchor(filled, "right.png", 3)
     assert filled["Palette"]["inputs"]["file"] == "hero.gpl" and filled["Anchor"]["inputs"]["image"] == "right.png"

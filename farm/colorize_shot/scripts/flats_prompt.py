@@ -11,12 +11,13 @@ from job_log import log, progress
 from shot_files import ShotError
 from shot_prompt import LOADER, Prompt, find, read_folder, read_prompt
 
-CELS, LAYERS, TRACKS = "ColorizeSaveCels", "ColorizeSaveLayers", "ColorizeTrackRegions"
+FLATS, TRACKS = "ColorizeFlats", "ColorizeTrackRegions"
+CELS, LAYERS = "ColorizeSaveCels", "ColorizeSaveLayers"
 #: Class -> about how long it takes beside the others; what stands here is told as progress.
 SLOW = {
     LOADER: 1,
     "ColorizeLineRegions": 6,
-    "ColorizeFlats": 3,
+    FLATS: 3,
     TRACKS: 3,
     CELS: 1,
     LAYERS: 4,
@@ -26,6 +27,7 @@ SLOW = {
 def read_flats_workflow(path: Path) -> Prompt:
     """Read a workflow that makes cels."""
     prompt = read_prompt(path)
+    prompt = without(prompt, *of_class(prompt, "PreviewImage"))  # nobody looks at them on a farm
     loaders = {title: titled(prompt, LOADER, title) for title in ("Drawings", "Colour")}
     lacking = [title for title, node in loaders.items() if node is None]
     if lacking:
@@ -78,14 +80,15 @@ def sources(prompt: Prompt, node_id: str) -> set[str]:
 
 
 def use_palette(prompt: Prompt, file: str) -> Prompt:
-    """Take the palette from a file: in Load Palette titled Palette, else in every Flats and Track Regions."""
+    """Take the palette from a file: in a wired Load Palette titled Palette, else in every Flats and Track Regions."""
     prompt = copy.deepcopy(prompt)
+    takers = of_class(prompt, FLATS, TRACKS)
     own = titled(prompt, "ColorizeLoadPalette", "Palette")
-    if own is not None:
+    if own is not None and behind(prompt, {own}) & set(takers):
         prompt[own]["inputs"]["file"] = file
         return prompt
     prompt["job_palette"] = {"class_type": "ColorizeLoadPalette", "inputs": {"file": file}}
-    for key in of_class(prompt, "ColorizeFlats", TRACKS):
+    for key in takers:
         prompt[key]["inputs"]["palette"] = ["job_palette", 0]
     return prompt
 
