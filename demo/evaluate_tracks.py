@@ -19,7 +19,6 @@ that is not its shape's largest in its frame has been cut off, and its track nee
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -44,12 +43,11 @@ WAYS = ("Flats", "Flats and Track Regions")
 
 @dataclass(frozen=True)
 class ShotScore:
-    """Of one shot and one way, in per cent; tracked is NaN without tracks; seconds a frame with Line Regions."""
+    """Of one shot and one way, in per cent; tracked is NaN without tracks."""
 
     change: float
     right: float
     tracked: float
-    seconds: float
 
 
 def shot_frames(seed: int, kind: str, frames: int = FRAMES, size: int = 512, shading: float = 0.35) -> list[FlatScene]:
@@ -116,31 +114,25 @@ def score(scenes: list[FlatScene]) -> dict[str, ShotScore]:
     """Score both ways on one shot."""
     palette, parts = swatches(scenes[0])
     gap = round(CLOSE_GAP * len(scenes[0].drawing) / 1024)
-    shot, frames, seconds = shot_tracks.ShotTracks(palette), [], dict.fromkeys(WAYS, 0.0)
-    alone = []
+    shot, frames, alone = shot_tracks.ShotTracks(palette), [], []
     for scene in scenes:
-        picture, start = as_image(scene.picture), time.perf_counter()
         frames.append(line_regions.find_regions(as_image(scene.drawing), line_regions.RegionChoice(close_gap=gap)))
-        found = time.perf_counter()
-        alone.append(finish_flats.make_flats(picture, frames[-1], palette, finish_flats.FlatChoice()).regions)
-        flats = time.perf_counter()
-        shot.add(picture, frames[-1])
-        seconds[WAYS[0]] += flats - start
-        seconds[WAYS[1]] += time.perf_counter() - flats + found - start
-    start = time.perf_counter()
-    elected = shot.elected()
-    together = [shot_tracks.paint_tracks(f, palette, t, shot.toned) for f, t in zip(frames, elected, strict=True)]
-    seconds[WAYS[1]] += time.perf_counter() - start
+        shot.add(as_image(scene.picture), frames[-1])
+        ballot = shot.ballots[-1]  # what Flats would do with the same votes
+        swatch = finish_flats.elect(ballot.votes, shot.candidates, shot.families, ballot.around)[0]
+        alone.append(swatch[frames[-1].filled[0].numpy()])
+    elected = zip(frames, shot.elected(), strict=True)
+    together = [shot_tracks.paint_tracks(frame, palette, found, shot.toned) for frame, found in elected]
+    painted = [frame.paint[0].numpy() for frame in together]
+    judged = [(scene.parts > 0) & ~scene.ink for scene in scenes]
     scores = {}
-    for way, regions in zip(WAYS, (alone, together), strict=True):
-        found = [parts[frame.paint[0].numpy()] for frame in regions]
-        judged = [(scene.parts > 0) & ~scene.ink for scene in scenes]
-        right = [(f == s.parts)[j] for f, s, j in zip(found, scenes, judged, strict=True)]
+    for way, swatch in zip(WAYS, (alone, painted), strict=True):
+        found = [parts[frame] for frame in swatch]
+        right = [(part == scene.parts)[where] for part, scene, where in zip(found, scenes, judged, strict=True)]
         scores[way] = ShotScore(
             change=changed(scenes, found),
             right=100 * float(np.concatenate(right).mean()),
-            tracked=tracked(scenes, regions) if way == WAYS[1] else float("nan"),
-            seconds=seconds[way] / len(scenes),
+            tracked=tracked(scenes, together) if way == WAYS[1] else float("nan"),
         )
     return scores
 
@@ -170,14 +162,11 @@ def main() -> None:
     print(f"{arguments.shots} shots of {arguments.frames} frames at {arguments.size}², in per cent:\n")
     print("| shot | | changes a frame | right pixels | regions in the right track |")
     print("|---|---|---|---|---|")
-    seconds: dict[str, list[float]] = {way: [] for way in WAYS}
     for kind in arguments.kinds:
         rows = list(scored(arguments.shots, arguments.first, kind, arguments.frames, arguments.size))
         for way in WAYS:
             columns = [told([getattr(row[way], name) for row in rows]) for name in ("change", "right", "tracked")]
             print(f"| {KINDS[kind]} | {way} | " + " | ".join(columns) + " |", flush=True)
-            seconds[way] += [row[way].seconds for row in rows]
-    print("\nSeconds a frame: " + ", ".join(f"{way} {np.mean(values):.2f}" for way, values in seconds.items()) + ".")
 
 
 if __name__ == "__main__":

@@ -34,22 +34,23 @@ def anchored(anchor: Tensor, regions: Regions, palette: Palette, around: np.ndar
         return decided
     painted, _ = painted_swatches(anchor, labels, palette)
     found = (painted >= 0) & (labels > 0)
-    place = labels[found].astype(np.int64) * len(palette) + painted[found]
-    pixels = np.bincount(place, minlength=count * len(palette)).reshape(count, len(palette))
+    columns = len(palette) + 1  # the last one is paper's
+    place = labels[found].astype(np.int64) * columns + painted[found]
+    pixels = np.bincount(place, minlength=count * columns).reshape(count, columns)
     families = Families.in_palette(palette)
     family = families.pooled(pixels).argmax(axis=1)
-    own = np.where(families.of[: len(palette)] == family[:, None], pixels, -1).argmax(axis=1)
+    own = np.where(families.of == family[:, None], pixels, -1).argmax(axis=1)
     said = pixels.any(axis=1)
     decided[said] = own[said]
     areas = np.bincount(labels.ravel(), minlength=count)
     inside = (areas > 0) & ~around
     inside[0] = False
     white_is_a_swatch = any(swatch.color == WHITE.swatches[0].color for swatch in palette.swatches)
-    if areas[inside & said].sum() < PAINTED * areas[inside].sum() or white_is_a_swatch:
+    if pixels[inside].sum() < PAINTED * areas[inside].sum() or white_is_a_swatch:
         return decided
     white, _ = painted_swatches(anchor, labels, WHITE)
     blank = np.bincount(labels.ravel(), (white == 0).ravel(), minlength=count)
-    decided[inside & (blank >= BLANK * areas)] = NO_SWATCH
+    decided[inside & ~said & (blank >= BLANK * areas)] = NO_SWATCH
     return decided
 
 

@@ -103,13 +103,13 @@ class Strands:
         """Put strands together that are parts of one thing.
 
         Args:
-            votes: [count, F], each strand's for each family of swatches, of any scale.
-            decided: [count] what persons have said that each is, `undecided` for nothing: unlike ones stay apart.
+            votes: [n, F], n at least `count`, each strand's for each family of swatches, of any scale.
+            decided: [n] what persons have said that each is, `undecided` for nothing: unlike ones stay apart.
 
         Returns:
-            [count] int64, the track of each strand: the number of its first one.
+            [n] int64, the track of each strand: the number of its first one.
         """
-        track = np.arange(self.count)
+        track = np.arange(len(votes))
         shares = votes / np.maximum(votes.sum(axis=1, keepdims=True), 1e-12)
         said = decided.copy()
         for part, whole in sorted({*self.began_in.items(), *self.ended_in.items()}):

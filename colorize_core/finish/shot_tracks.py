@@ -46,15 +46,18 @@ class ShotTracks:
 
     Args:
         palette: with at least one swatch.
+
+    Attributes:
+        ballots: of the frames so far. toned: whether a region of them is painted in two tones.
     """
 
     def __init__(self, palette: Palette) -> None:
         self.palette, self.candidates = palette, candidates_of(palette)
         self.families = Families.in_palette(palette)
-        self.strands = Strands()
+        self.ballots: list[Ballot] = []
         self.toned = False
+        self._strands = Strands()
         self._numbers: list[np.ndarray] = []
-        self._ballots: list[Ballot] = []
         self._anchored: list[np.ndarray] = []
         self._last: Regions | None = None
 
@@ -82,20 +85,20 @@ class ShotTracks:
         around = surrounding(frame)
         held = self._last is not None and torch.equal(frame.filled, self._last.filled)
         if held:
-            strand = self.strands.held()
+            strand = self._strands.held()
         else:
             counts = self.families.pooled(paper_or_white(votes, self.candidates, around)[0])
-            strand = self.strands.add(frame_shapes(filled, lines, counts))
+            strand = self._strands.add(frame_shapes(filled, lines, counts))
         self._last = frame
         self._numbers.append(numbers)
-        self._ballots.append(Ballot(votes, table.area, around, kept_decisions(frame, self.palette), strand))
+        self.ballots.append(Ballot(votes, table.area, around, kept_decisions(frame, self.palette), strand))
         said = np.full(len(table), UNDECIDED)
         self._anchored.append(said if anchor is None else anchored(anchor, frame, self.palette, around))
         self.toned = self.toned or has_tones(regions)
 
     def elected(self) -> list[FrameTracks]:
         """Join strands to tracks, give each a swatch, and say what that means for the regions of each frame."""
-        ballots, count = self._ballots, self.strands.count
+        ballots, count = self.ballots, max(1, self._strands.count)  # one at least, so that -1 is a place in every list
         self._last = None
         share = weights(ballots, count, self.families)
         strand = [ballot.strand for ballot in ballots]
@@ -103,7 +106,7 @@ class ShotTracks:
         around = _mostly(ballots, strand, count)
         strand_said = self._said(strand, count)
         counts = self.families.pooled(paper_or_white(own, self.candidates, around)[0])
-        of_strand = self.strands.joined(counts, strand_said, UNDECIDED)
+        of_strand = self._strands.joined(counts, strand_said, UNDECIDED)
         track = [np.where(number >= 0, of_strand[number], -1) for number in strand]
         votes = summed(ballots, share, track, count)
         around = _mostly(ballots, track, count)
@@ -135,12 +138,12 @@ class ShotTracks:
         """Return what persons have said of each group; flats that have been put right win over corrections."""
         by_anchor, by_dots = (
             decisions(
-                [replace(b, decided=said) for b, said in zip(self._ballots, what, strict=True)],
+                [replace(b, decided=said) for b, said in zip(self.ballots, what, strict=True)],
                 group,
                 count,
                 len(self.palette),
             )
-            for what in (self._anchored, [ballot.decided for ballot in self._ballots])
+            for what in (self._anchored, [ballot.decided for ballot in self.ballots])
         )
         return np.where(by_anchor == UNDECIDED, by_dots, by_anchor)
 

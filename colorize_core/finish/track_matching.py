@@ -19,6 +19,8 @@ LIMIT = 0.6
 REACH = 0.12
 #: … nor are more than so many of the nearest, nor any that are larger by more than this factor.
 NEAREST, LARGER = 6, 6.0
+#: Up to so many pairs of labels are counted in a table, and not sorted.
+FEW = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -42,15 +44,36 @@ class Pairs:
 def compare(earlier: FrameShapes, later: FrameShapes) -> Pairs:
     """Compare the regions of two drawings, the character's motion between them taken away.
 
-    Twice: what is found to be the same at first tells how the character has grown, and which neighbours are the same.
+    The lines say how it has moved, or it stands still; what is then found to be the same says how it has grown. The
+    motion with which most is alike is taken.
     """
-    motion = best_shift(earlier.lines, later.lines)
-    pairs = _pairs(earlier, later, motion, None)
+    still, shifted = Motion(1.0, (0.0, 0.0)), best_shift(earlier.lines, later.lines)
+    found = [_matched(earlier, later, motion, None) for motion in dict.fromkeys((still, shifted))]
+    best = max(found, key=lambda match: match.likeness)
+    one, other = best.pairs.earlier[best.same], best.pairs.later[best.same]
+    weight = np.minimum(earlier.area[one], later.area[other]) ** 0.5 * (LIMIT - best.pairs.cost[best.same])
+    motion = fitted(earlier.middle[one], later.middle[other], weight, best.motion)
+    neighbors = csr_matrix((np.ones(len(one)), (one, other)), (len(earlier), len(later)))
+    found = [_matched(earlier, later, each, neighbors) for each in dict.fromkeys((best.motion, motion))]
+    return max(found, key=lambda match: match.likeness).pairs
+
+
+@dataclass(frozen=True)
+class _Match:
+    """A motion with the pairs that come of it: all, which of them are the same, and how alike those are together."""
+
+    motion: Motion
+    pairs: Pairs
+    same: np.ndarray
+    likeness: float
+
+
+def _matched(earlier: FrameShapes, later: FrameShapes, motion: Motion, neighbors: csr_matrix | None) -> _Match:
+    """Match regions after a motion; see `_pairs`."""
+    pairs = _pairs(earlier, later, motion, neighbors)
     same = assign(pairs.earlier, pairs.later, pairs.cost)
-    one, other = pairs.earlier[same], pairs.later[same]
-    weight = np.minimum(earlier.area[one], later.area[other]) ** 0.5 * (1 - pairs.cost[same])
-    motion = fitted(earlier.middle[one], later.middle[other], weight, motion)
-    return _pairs(earlier, later, motion, csr_matrix((np.ones(len(one)), (one, other)), (len(earlier), len(later))))
+    size = np.minimum(earlier.area[pairs.earlier[same]], later.area[pairs.later[same]]) ** 0.5
+    return _Match(motion, pairs, same, float(size @ (LIMIT - pairs.cost[same])))
 
 
 def assign(rows: np.ndarray, columns: np.ndarray, cost: np.ndarray, limit: float = LIMIT) -> np.ndarray:
@@ -125,7 +148,13 @@ def _pairs(earlier: FrameShapes, later: FrameShapes, motion: Motion, same: csr_m
 
 def _overlaps(warped: np.ndarray, labels: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return which regions lie over each other, and by how many pixels."""
-    over, pixels = np.unique(warped.ravel().astype(np.int64) * count + labels.ravel(), return_counts=True)
+    place = warped.ravel().astype(np.int64) * count + labels.ravel()
+    if (int(warped.max()) + 1) * count <= FEW:
+        counts = np.bincount(place)
+        over = np.flatnonzero(counts)
+        pixels = counts[over]
+    else:
+        over, pixels = np.unique(place, return_counts=True)
     one, other = np.divmod(over, count)
     kept = (one > 0) & (other > 0)
     return one[kept], other[kept], pixels[kept]
