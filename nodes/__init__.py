@@ -13,6 +13,7 @@ from .finish.ink_over import ColorizeInkOver
 from .finish.layers import ColorizeMakeLayers, ColorizeSaveLayers
 from .finish.measure import ColorizeMeasure
 from .finish.palettes import ColorizeExtractPalette, ColorizeLoadPalette, ColorizePalette, ColorizeSavePalette
+from .finish.tracks import ColorizeTrackRegions
 from .prepare.examples import ColorizeExamplePicture
 from .prepare.lines import ColorizeExtractLines, ColorizeLineExtractorLoader
 from .prepare.masks import ColorizeBleach, ColorizeMergeMasks
@@ -62,6 +63,7 @@ NODES: list[type[io.ComfyNode]] = [
     ColorizeLineRegions,
     ColorizeFlats,
     ColorizeInkOver,
+    ColorizeTrackRegions,
     ColorizeSaveCels,
     ColorizeSaveLayers,
     ColorizeMakeLayers,

@@ -128,6 +128,11 @@ SEARCH_WORDS = {
         "line art", "lineart overlay", "ink", "colored lines", "line color", "multiply", "trace lines",
         "線画合成", "線画を重ねる", "色トレス", "主線", "线稿叠加", "线条上色", "色线", "描线",
     ),
+    "ColorizeTrackRegions": (
+        "flicker", "deflicker", "temporal consistency", "track", "segment matching", "propagate colors", "animation",
+        "ちらつき", "ちらつき防止", "領域追跡", "トラッキング", "連番", "色の統一", "闪烁", "去闪烁", "区域跟踪",
+        "时间一致性", "颜色传播",
+    ),
     "ColorizeSaveCels": (
         "cel", "indexed png", "tga", "OpenToonz", "RETAS", "ink and paint", "export frames", "transparent png",
         "セル", "仕上げ", "連番書き出し", "インデックスカラー", "赛璐珞", "导出序列帧", "索引颜色",

@@ -1,4 +1,5 @@
-"""Draw the help pictures of Line Regions and Flats with the pack's own code, from a drawing of the demonstration.
+"""Draw the help pictures of Line Regions, Flats and Track Regions with the pack's own code, from the demonstration's
+drawings.
 
 python scripts/draw_flats_pictures.py
 """
@@ -16,15 +17,20 @@ sys.path.append(str(ROOT / "demo"))
 from comfy_path import import_core  # noqa: E402
 from draw_help_pictures import FOLDER, INK, PAPER  # noqa: E402
 from flat_scenes import FlatScene, flat_scene  # noqa: E402
+from moving_scenes import shot_poses  # noqa: E402
 
 line_regions, flats = import_core("finish.line_regions"), import_core("finish.flats")
 palettes = import_core("finish.palette")
+shot_tracks, track_strip = import_core("finish.shot_tracks"), import_core("finish.track_strip")
 
 SEED, DRAWN, GAPS = 5, 1024, "16 px"
 #: Side of a picture, its margin, and the height of its name, in pixels.
 SIDE, GAP, LABEL = 288, 14, 26
 #: Colours of a help picture, so that its file is small.
 COLORS = 128
+
+#: A shot of so many frames, and those of them that are shown.
+SHOT, FRAMES, SHOWN = 1_200_003, 16, (0, 5, 10, 15)
 
 Tile = tuple[torch.Tensor, str]
 
@@ -62,6 +68,24 @@ def row(tiles: list[Tile], signs: str) -> Image.Image:
     return canvas.quantize(COLORS, dither=Image.Dither.NONE)
 
 
+def tracked_frames() -> list[Tile]:
+    """Draw frames of a shot with each track in a colour of its own."""
+    scenes = [flat_scene(SHOT, DRAWN, "8 px", pose=pose, frame=i) for i, pose in enumerate(shot_poses(SHOT, FRAMES))]
+    palette = palette_of(scenes[0])
+    shot, frames = shot_tracks.ShotTracks(palette), []
+    for scene in scenes:
+        frames.append(line_regions.find_regions(as_tensor(scene.drawing), line_regions.RegionChoice(close_gap=40)))
+        shot.add(as_tensor(scene.picture), frames[-1])
+    found, tiles = shot.elected(), []
+    tracks = 1 + max(int(frame.track.max()) for frame in found)
+    for index in SHOWN:
+        painted = shot_tracks.paint_tracks(frames[index], palette, found[index], shot.toned)
+        nothing_new = np.zeros(len(found[index].track), dtype=bool)
+        shown = track_strip.draw_tracks(painted, nothing_new, tracks, (SIDE, SIDE))
+        tiles.append((shown, f"frame {index + 1}"))
+    return tiles
+
+
 def main() -> None:
     scene = flat_scene(SEED, DRAWN, GAPS)
     drawing, picture = as_tensor(scene.drawing), as_tensor(scene.picture)
@@ -73,6 +97,7 @@ def main() -> None:
         made = flats.make_flats(picture, regions, palette_of(scene), flats.FlatChoice(shading))
         tiles.append((made.image, shading))
     row(tiles, "> ").save(FOLDER / "flats.png", optimize=True)
+    row(tracked_frames(), "   ").save(FOLDER / "track_regions.png", optimize=True)
 
 
 if __name__ == "__main__":

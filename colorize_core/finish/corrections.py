@@ -20,7 +20,7 @@ def corrected(
     agreement: np.ndarray,
     palette: Palette,
     alike: np.ndarray | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Let painted dots decide.
 
     Painted may be on a blank canvas, on the picture, or on the flats, with lines over them or without: a region's dot
@@ -33,14 +33,9 @@ def corrected(
         alike: [S], the same number for swatches of which one in place of another is no dot: both tones of two.
 
     Returns:
-        swatch and agreement with the corrected regions', whose agreement is 1.
+        swatch and agreement with the corrected regions', whose agreement is 1; which regions those are [R] bool.
     """
-    painted, height, width = exact_swatches(corrections[0], palette), *labels.shape
-    canvas = np.bincount(painted.ravel() + 1, minlength=len(palette) + 1)[1:].argmax() if len(palette) else 0
-    if painted.shape != labels.shape:
-        resized = F.interpolate(torch.from_numpy(painted)[None, None].float(), (height, width), mode="nearest-exact")
-        painted = resized[0, 0].long().numpy()
-        painted[beside_another(labels)] = -1  # A resized picture's edges lie a little off.
+    painted, canvas = painted_swatches(corrections, labels, palette)
     found = painted >= 0
     count = len(swatch)
     place = labels[found].astype(np.int64) * len(palette) + painted[found]
@@ -51,7 +46,25 @@ def corrected(
     votes[kept] *= alike != alike[swatch[kept], None]
     votes[votes[:, canvas] > areas / 2, canvas] = 0
     won = votes.max(axis=1) > 0
-    return np.where(won, votes.argmax(axis=1), swatch), np.where(won, np.float32(1), agreement)
+    return np.where(won, votes.argmax(axis=1), swatch), np.where(won, np.float32(1), agreement), won
+
+
+def painted_swatches(picture: Tensor, labels: np.ndarray, palette: Palette) -> tuple[np.ndarray, int]:
+    """Return which swatch's exact colour a picture has at every pixel of a drawing.
+
+    Args:
+        picture: [1, h, w, 3] in [0, 1], of any size. labels: [H, W] int32, each pixel's region.
+
+    Returns:
+        [H, W] int64, -1 for none; the swatch that most of the picture is painted in.
+    """
+    painted, height, width = exact_swatches(picture[0], palette), *labels.shape
+    most = int(np.bincount(painted.ravel() + 1, minlength=len(palette) + 1)[1:].argmax()) if len(palette) else 0
+    if painted.shape != labels.shape:
+        resized = F.interpolate(torch.from_numpy(painted)[None, None].float(), (height, width), mode="nearest-exact")
+        painted = resized[0, 0].long().numpy()
+        painted[beside_another(labels)] = -1  # A resized picture's edges lie a little off.
+    return painted, most
 
 
 def exact_swatches(picture: Tensor, palette: Palette) -> np.ndarray:

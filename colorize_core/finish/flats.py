@@ -13,7 +13,7 @@ from .basins import distances
 from .color import difference_76, to_lab, to_rgb
 from .corrections import corrected
 from .palette import Palette
-from .regions import NO_SWATCH, Regions, table_of
+from .regions import NO_SWATCH, Regions, RegionTable, table_of
 from .tones import shaded
 from .votes import (
     ROWS,
@@ -84,16 +84,22 @@ def make_flats(
     filled, table = regions.filled[0].numpy(), regions.tables[0]
     rgb = resize_picture(picture, *regions.size)[0]
     lines = regions.lines[0].numpy()
-    candidates = torch.cat([palette.lab, to_lab(torch.tensor([PAPER]) / 255)])
+    candidates = candidates_of(palette)
     families = Families.in_palette(palette)
     voters = call_voters(rgb, filled, lines, table.area, all_=choice.shading == "keep")
     stop()
     seen, votes = as_the_picture_has_them(voters, candidates, families)
     stop()
-    swatch, agreement = elect(votes, candidates, families, surrounding(regions))
+    if regions.tracked and regions.palette == palette:  # the whole shot has voted
+        swatch, agreement, decided, track = table.swatch.copy(), table.agreement, table.decided, table.track
+    else:
+        swatch, agreement = elect(votes, candidates, families, surrounding(regions))
+        decided, track = np.zeros(len(table), dtype=bool), np.full(len(table), -1)
     if corrections is not None:
         alike = families.of[: len(palette)] if choice.shading == "two_tones" else None
-        swatch, agreement = corrected(corrections, regions.labels[0].numpy(), swatch, agreement, palette, alike)
+        labels = regions.labels[0].numpy()
+        swatch, agreement, dotted = corrected(corrections, labels, swatch, agreement, palette, alike)
+        decided = decided | dotted
     swatch[0] = NO_SWATCH
     unsure = (agreement < choice.unsure_below) & (np.arange(len(table)) > 0)
     paint = swatch.astype(np.int16)[filled]
@@ -105,13 +111,10 @@ def make_flats(
         for region in np.flatnonzero(unsure).tolist():
             paint_by_pixel(paint, lab, filled, region, table.box[region], seen, families)
             stop()
-    colors = torch.cat([palette.colors, torch.tensor([PAPER], dtype=torch.uint8)])
-    table = replace(table, swatch=swatch, color=colors[torch.from_numpy(swatch)].numpy(), agreement=agreement)
-    if regions.trace is not None:
-        filled = dissolved(filled, regions.trace[0].numpy(), to_lab(torch.from_numpy(table.color) / 255)[:, 0].numpy())
-        grown = table_of(filled, len(table))
-        table = replace(table, area=grown.area, box=grown.box)
-        paint = np.where(regions.trace[0].numpy(), swatch.astype(np.int16)[filled], paint)
+    table = replace(table, swatch=swatch, agreement=agreement, track=track, decided=decided)
+    done = with_paint(regions, palette, table, paint)
+    filled, colors = done.filled[0].numpy(), with_paper(palette)
+    paint = paint if done.paint is None else done.paint[0].numpy()
     if choice.shading == "keep":
         moved = candidates[torch.from_numpy(swatch)] - torch.from_numpy(votes.median)
         shown = torch.cat([to_rgb(lab[t : t + ROWS] + moved[filled[t : t + ROWS]]) for t in range(0, len(lab), ROWS)])
@@ -120,14 +123,42 @@ def make_flats(
     else:
         shown = colors[torch.from_numpy(paint).long()].float() / 255
     shown = torch.where(torch.from_numpy(filled == 0)[..., None], rgb, shown)
-    done = replace(
+    return Flats(shown[None], done, torch.from_numpy(unsure[filled]).float()[None])
+
+
+def candidates_of(palette: Palette) -> Tensor:
+    """Return what pixels vote for [S + 1, 3], CIELAB: the swatches, and paper last."""
+    return torch.cat([palette.lab, to_lab(torch.tensor([PAPER]) / 255)])
+
+
+def with_paper(palette: Palette) -> Tensor:
+    """Return the colours that paint stands for, [S + 1, 3] uint8: `NO_SWATCH`, the last one, is paper."""
+    return torch.cat([palette.colors, torch.tensor([PAPER], dtype=torch.uint8)])
+
+
+def with_paint(
+    regions: Regions, palette: Palette, table: RegionTable, paint: np.ndarray, dissolve: bool = True
+) -> Regions:
+    """Give the regions of one frame their swatches.
+
+    Args:
+        table: with the swatches, agreement and what else is known. paint: [H, W] int16.
+        dissolve: give the pixels of trace lines to the darker of the regions beside them.
+    """
+    filled, trace = regions.filled[0].numpy(), regions.trace
+    table = replace(table, color=with_paper(palette)[torch.from_numpy(table.swatch)].numpy())
+    if trace is not None and dissolve:
+        filled = dissolved(filled, trace[0].numpy(), to_lab(torch.from_numpy(table.color) / 255)[:, 0].numpy())
+        grown = table_of(filled, len(table))
+        table = replace(table, area=grown.area, box=grown.box)
+        paint = np.where(trace[0].numpy(), table.swatch.astype(np.int16)[filled], paint)
+    return replace(
         regions,
         filled=torch.from_numpy(filled)[None],
         tables=(table,),
         palette=palette,
         paint=torch.from_numpy(paint)[None],
     )
-    return Flats(shown[None], done, torch.from_numpy(unsure[filled]).float()[None])
 
 
 def surrounding(regions: Regions) -> np.ndarray:
@@ -140,13 +171,33 @@ def surrounding(regions: Regions) -> np.ndarray:
 def elect(votes: Votes, candidates: Tensor, families: Families, around: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Give each region the swatch that its pixels vote for.
 
-    White is no swatch but paper around the character; inside of it, only where the palette has no white.
-
     Args:
         candidates: [S + 1, 3], CIELAB, the last of them paper. around: [R] bool, which regions lie around.
 
     Returns:
         [R] int64, the swatch of each region, or `NO_SWATCH`; [R] float32, the share of its pixels that agree.
+    """
+    counts, nearest = paper_or_white(votes, candidates, around)
+    family = families.pooled(counts).argmax(axis=1)
+    swatch = np.where(families.of == family[:, None], counts, -1).argmax(axis=1)
+    return np.where(swatch == len(candidates) - 1, NO_SWATCH, swatch), agreeing(nearest, families, family)
+
+
+def agreeing(nearest: np.ndarray, families: Families, family: np.ndarray) -> np.ndarray:
+    """Return the share of each region's pixels to which a swatch of its family is the nearest: [R] float32.
+
+    Args:
+        nearest: [R, S + 1], of `Votes`. family: [R].
+    """
+    pooled = families.pooled(nearest)
+    own = pooled[np.arange(len(family)), family]
+    return np.asarray(own / np.maximum(pooled.sum(axis=1), 1e-12)).clip(0, 1).astype(np.float32)
+
+
+def paper_or_white(votes: Votes, candidates: Tensor, around: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return votes and nearest swatches [R, S + 1] with white told from paper.
+
+    White is no swatch but paper around the character; inside of it, only where the palette has no white.
     """
     paper = len(candidates) - 1
     apart = difference_76(candidates[:paper], candidates[paper]).numpy()
@@ -157,12 +208,7 @@ def elect(votes: Votes, candidates: Tensor, families: Families, around: np.ndarr
         ballot[around, paper] += ballot[outside].sum(axis=1)
         ballot[outside] = 0
         ballot[inside] = ballot[inside] @ np.array([[1, 0], [1, 0]])
-    pooled, agreeing = families.pooled(counts), families.pooled(nearest)
-    family = pooled.argmax(axis=1)
-    rows = np.arange(len(family))
-    swatch = np.where(families.of == family[:, None], counts, -1).argmax(axis=1)
-    agreement = (agreeing[rows, family] / np.maximum(agreeing.sum(axis=1), 1e-12)).astype(np.float32)
-    return np.where(swatch == paper, NO_SWATCH, swatch), agreement
+    return counts, nearest
 
 
 def paint_by_pixel(

@@ -27,6 +27,7 @@ class RegionTable:
         color: [R, 3] uint8, sRGB: the swatch's, or the region's own where it has none.
         agreement: [R] float32 in [0, 1], share of the region's weighted pixels that voted for its swatch; 1 before.
         track: [R] int64, which regions of a shot are the same one; -1 for not yet.
+        decided: [R] bool, whether a person has said which swatch it is.
     """
 
     area: np.ndarray
@@ -35,6 +36,7 @@ class RegionTable:
     color: np.ndarray
     agreement: np.ndarray
     track: np.ndarray
+    decided: np.ndarray
 
     def __len__(self) -> int:
         return len(self.area)
@@ -76,6 +78,11 @@ class Regions:
         return self.ink if self.trace is None else self.ink | self.trace
 
     @property
+    def tracked(self) -> bool:
+        """Whether the regions have tracks, each with one swatch."""
+        return self.paint is not None and any((table.track >= 0).any() for table in self.tables)
+
+    @property
     def size(self) -> tuple[int, int]:
         """Height and width in pixels."""
         return self.filled.shape[1], self.filled.shape[2]
@@ -111,6 +118,7 @@ def table_of(filled: np.ndarray, rows: int = 1) -> RegionTable:
         color=np.zeros((count, 3), dtype=np.uint8),
         agreement=np.ones(count, dtype=np.float32),
         track=np.full(count, -1),
+        decided=np.zeros(count, dtype=bool),
     )
 
 

@@ -144,6 +144,13 @@ def flats_of_a_shot(studio):
     return lambda: studio.pack.run("ColorizeFlats", image=image, regions=regions, shading="two_tones")
 
 
+def tracks_of_a_shot(studio):
+    """Without a palette, of regions without one: colours, then votes, then paint."""
+    image = studio.picture("cancelled", batch=FRAMES)
+    regions = studio.pack.run("ColorizeLineRegions", drawing=(image > 0.5).float())[0]
+    return lambda: studio.pack.run("ColorizeTrackRegions", image=image, regions=regions)
+
+
 def large(node, **inputs):
     """One picture of 1024×1024, which is worked through in four strips."""
 
@@ -173,6 +180,7 @@ PICTURES = {
     "lines over colours": frame_by_frame("ColorizeInkOver", line_color="tinted"),
     "regions": frame_by_frame("ColorizeLineRegions"),
     "flats": flats_of_a_shot,
+    "tracks": tracks_of_a_shot,
     "layers": frame_by_frame("ColorizeSaveLayers", format="ora"),
     "measuring": frame_by_frame("ColorizeMeasure"),
 }

@@ -174,6 +174,7 @@ def regions(value: Any, hands_on: bool) -> None:
         assert int(table.area.sum()) == frame.numel()
         assert ((table.swatch >= -1) & (table.swatch < max(1, swatches))).all()
         assert ((table.agreement >= 0) & (table.agreement <= 1)).all()
+        assert (table.track >= -1).all() and table.track[0] == -1 and table.decided.dtype == bool
     if value.paint is not None:
         assert value.paint.shape == value.filled.shape and value.paint.min() >= -1 and value.paint.max() < swatches
 

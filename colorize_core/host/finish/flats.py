@@ -2,7 +2,6 @@
 
 import torch
 
-from ...errors import ColorizeError
 from ...finish.flats import FlatChoice, make_flats
 from ...finish.own_palette import Medians, own_palette, region_medians
 from ...finish.palette import Palette
@@ -11,7 +10,7 @@ from ...prepare.pictures import as_rgb
 from ..loading import stop_when_cancelled
 from ..notice import tell
 from ..prepare.frames import each_frame
-from .shot_inputs import frames_together, one
+from .shot_inputs import check_palette, frames_together, one
 
 
 def make_frames_flats(
@@ -25,20 +24,18 @@ def make_frames_flats(
 
     Args:
         image: [B or 1, h, w, C] in [0, 1]. regions: B or 1 frames.
-        palette: None for the regions' own colours, those of all frames together.
+        palette: None for the regions' own colours, those of all frames together; or what they have been tracked in.
         corrections: [B or 1, h', w', C] in [0, 1].
 
     Returns:
         flats [B, H, W, 3]; regions with swatches; where regions are unsure [B, H, W], 0 or 1.
     """
-    if palette is not None and not len(palette):
-        raise ColorizeError(
-            "`palette` has no swatches; expected at least one colour. Look at the sheet of the node that has made it, "
-            "or leave `palette` open: then the picture's own colours are taken."
-        )
+    check_palette(palette)
     image = as_rgb(image).cpu()
     painted = None if corrections is None else as_rgb(corrections, name="corrections").cpu()
     count = frames_together(image=image, regions=regions, corrections=painted)
+    if palette is None and regions.tracked:
+        palette = regions.palette
     if palette is None:
         medians: list[Medians] = []
         for index in each_frame(count):

@@ -6,6 +6,7 @@ from typing import TypeVar
 from torch import Tensor
 
 from ...errors import ColorizeError
+from ...finish.palette import Palette
 from ...finish.regions import Regions
 from ...prepare.masks import checked_mask
 from ...prepare.pictures import as_rgb
@@ -34,6 +35,15 @@ def one(batch: Batch, index: int) -> Batch:
     """Return a frame of a batch, or its only one: a tensor [1, …], or regions of one frame."""
     at = 0 if len(batch) == 1 else index
     return batch.frame(at) if isinstance(batch, Regions) else batch[at, None]
+
+
+def check_palette(palette: Palette | None) -> None:
+    """Refuse a palette without colours."""
+    if palette is not None and not len(palette):
+        raise ColorizeError(
+            "`palette` has no swatches; expected at least one colour. Look at the sheet of the node that has made it, "
+            "or leave `palette` open: then the picture's own colours are taken."
+        )
 
 
 def as_drawing(drawing: Tensor, transparency: Tensor | None) -> Tensor:
