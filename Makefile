@@ -12,7 +12,7 @@ RUN := .venv/bin/python
 endif
 
 .PHONY: help setup test test-all lint format workflows thumbnails locales contract demo demo-shot
-.PHONY: evaluate-flats evaluate-shots evaluate-tracks benchmark clean
+.PHONY: evaluate-flats evaluate-shots evaluate-tracks evaluate-pictures benchmark clean
 
 help:
 	@echo "make setup      virtual environment and a ComfyUI to test on (done by the others when needed)"
@@ -29,7 +29,9 @@ help:
 	@echo "make evaluate-flats  how right flats are on drawings with known colours; SCENES='--scenes 32 --no-model'"
 	@echo "make evaluate-shots  how steady colours are over moving shots; SHOTS='--shots 4 --frames 4' takes minutes"
 	@echo "make evaluate-tracks how steady flats are on moving shots with known colours; SHOTS='--shots 4 --kinds each'"
+	@echo "make evaluate-pictures  measure pictures of your own; EVALUATE='--results DIR --truth DIR', see benchmarks/README.md"
 	@echo "make benchmark  operations, seconds and memory of a step; BENCHMARK=--short takes minutes, --write fills the README"
+	@echo "                BENCHMARK=--device measures on your GPU, in six minutes"
 	@echo "make clean      remove everything that was set up or made"
 
 setup:
@@ -82,6 +84,9 @@ evaluate-shots: setup
 
 evaluate-tracks: setup
 	$(RUN) demo/evaluate_tracks.py $(SHOTS)
+
+evaluate-pictures: setup
+	$(RUN) benchmarks/evaluate.py $(EVALUATE)
 
 benchmark: setup
 	$(RUN) benchmarks/run.py $(BENCHMARK)

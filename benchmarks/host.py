@@ -11,14 +11,27 @@ ROOT = Path(__file__).resolve().parent.parent
 COMFYUI = Path(os.environ.get("COMFYUI_PATH") or ROOT / ".host" / "ComfyUI").resolve()
 
 
-def start_comfyui(*arguments: str) -> None:
-    """Make ComfyUI's modules importable, with these command line arguments; call it before anything imports comfy."""
+def start_comfyui(*arguments: str, device: str = "--cpu") -> None:
+    """Make ComfyUI's modules importable, with these command line arguments; call it before anything imports comfy.
+
+    Args:
+        device: the argument that chooses one; "" leaves the choice to ComfyUI.
+    """
     # Before this file's own folder, which must not hide modules of ComfyUI.
     sys.path.insert(0, str(COMFYUI))
-    own, sys.argv = sys.argv, ["main.py", "--cpu", *arguments]
+    own, sys.argv = sys.argv, ["main.py", *filter(None, [device]), *arguments]
     importlib.import_module("comfy.options").enable_args_parsing()
     importlib.import_module("comfy.cli_args")
     sys.argv = own
+
+
+def device_argument() -> str:
+    """Return the argument that keeps a ComfyUI on the processor where PyTorch finds nothing better, else ""."""
+    import torch
+
+    kinds = ("cuda", "xpu", "mps")
+    found = any(getattr(torch, kind).is_available() for kind in kinds if hasattr(torch, kind))
+    return "" if found else "--cpu"
 
 
 def core(name: str) -> Any:

@@ -57,11 +57,23 @@ def write_empty_checkpoint(layout: str, path: Path) -> int:
 
 def without_memory(module: nn.Module) -> comfy.model_patcher.ModelPatcher:
     """Wrap a module on the meta device as ComfyUI wraps it."""
-    return comfy.model_patcher.ModelPatcher(module, META, META, size=1)
+    return on_device(module, META)
+
+
+def on_device(module: nn.Module, device: torch.device) -> comfy.model_patcher.ModelPatcher:
+    """Wrap a module as ComfyUI wraps it; what of it is elsewhere comes to the device."""
+    if device != META:
+        module.to(device)
+    return comfy.model_patcher.ModelPatcher(module, device, device, size=1)
 
 
 def v2_without_memory(layout: str = "full", dtype: torch.dtype = torch.float32) -> Network:
     """Build version 2 on the meta device."""
+    return v2_made_up(layout, META, dtype)
+
+
+def v2_made_up(layout: str, device: torch.device, dtype: torch.dtype) -> Network:
+    """Build version 2, with made-up weights where the device has memory; they are nowhere else before."""
     checkpoint, unet, name = core("family.checkpoint"), core("host.family.unet"), f"keys-{layout}.json"
     v2, modulation = core("host.family.v2"), core("sampling.style_modulation")
     parts = parts_without_memory(layout)
@@ -72,15 +84,21 @@ def v2_without_memory(layout: str = "full", dtype: torch.dtype = torch.float32) 
     lora = core("sampling.split_lora").rename_split_lora(parts["split_lora"])
     path |= {f"lora.{key}": tensor for key, tensor in lora.items()}
     style = modulation.style_sizes({f"style_modules.{key}": tensor for key, tensor in parts["style"].items()})
-    options = {"operations": comfy.ops.manual_cast, "device": META, "dtype": dtype}
+    options = {"operations": comfy.ops.manual_cast, "device": device, "dtype": dtype}
+    side = [v2.BackgroundPath(path, **options), modulation.StyleModulation(**style, **options)]
+    model = config.get_model(weights, "", device=device)
+    if device != META:
+        for module in (model.diffusion_model, *side):
+            fill_weights(module)
+    background_path, styling = (on_device(module, device) for module in side)
     colorizer = v2.ColorizerV2(
         **facts_of(parts, name, "input_blocks.1.1"),
         background_encoder=None,
         style_encoder=None,
-        background_path=without_memory(v2.BackgroundPath(path, **options)),
-        style=without_memory(modulation.StyleModulation(**style, **options)),
+        background_path=background_path,
+        style=styling,
     )
-    return v2_network(without_memory(config.get_model(weights, "", device=META)), colorizer, META, dtype)
+    return v2_network(on_device(model, device), colorizer, device, dtype)
 
 
 def v2_of_checkpoint(loaded: Any) -> Network:
@@ -116,23 +134,28 @@ def facts_of(parts: Any, name: str, first_transformer: str) -> dict[str, Any]:
 
 
 def xl_network(
-    model: str, device: torch.device = META, dtype: torch.dtype = torch.float32, channels: int | None = None
+    model: str,
+    device: torch.device = META,
+    dtype: torch.dtype = torch.float32,
+    channels: int | None = None,
+    layout: str = "full",
 ) -> Network:
     """Build XL, with made-up weights where the device has memory.
 
     The v2-style model's LoRA is no part of it: it is added to the weights before a run.
 
     Args:
-        model: "base" or "v2". channels: C of the UNet, all else staying as published; None for 320.
+        model: "base" or "v2". channels: C of the UNet, all else staying as published; None for the layout's own.
+        layout: "full" as published, or "tiny" as in the golden data.
     """
     unet, xl, encoder = core("host.family.unet"), core("host.family.xl"), core("family.xl_sketch_encoder")
-    name = f"keys-xl-{model}-full.json"
-    parts = parts_without_memory(f"xl-{model}-full")
+    name = f"keys-xl-{model}-{layout}.json"
+    parts = parts_without_memory(f"xl-{model}-{layout}")
     facts = facts_of(parts, name, "input_blocks.4.1")
     sizes = unet.unet_config(parts["unet"], name) | ({"model_channels": channels} if channels else {})
     config = unet.ColorizeSDXL(sizes, "v")
     config.set_inference_dtype(dtype, None)
-    patcher = comfy.model_patcher.ModelPatcher(config.get_model({}, "", device=device), device, device, size=1)
+    patcher = on_device(config.get_model({}, "", device=device), device)
     core("host.sampling.size_labels").tell_size(patcher, core("family.xl_sizes").unet_embedding)
     lines = encoder.XLSketchEncoder(
         **encoder.xl_sketch_encoder_sizes(parts["sketch_encoder"]),

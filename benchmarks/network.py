@@ -104,9 +104,10 @@ class Network:
         return [part.model for part in parts if part is not None]
 
     def plain(self, case: Case) -> Step:
-        """Return a step of the UNet without anything of the pack."""
-        tokens = self.carrier(case).tokens
-        return Step(self.unet, case, tokens, options_of(self.patcher), self.device, self.dtype)
+        """Return a step of the UNet without the patch; XL's numbers for the size are worked out once a run, too."""
+        runs = core("host.sampling.sampling_run")
+        options = options_of(self.patcher) | {runs.RUN: runs.SamplingRun(runs.MaskLayout())}
+        return Step(self.unet, case, self.carrier(case).tokens, options, self.device, self.dtype)
 
     def patched(self, case: Case) -> Step:
         """Return a step of a run with the patch."""
@@ -177,6 +178,7 @@ def fill_weights(module: nn.Module) -> None:
     pool = torch.randn(1 << 24, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         for weight in module.parameters():
+            pool = pool.to(weight.device)
             scale = 1 / math.sqrt(weight[0].numel()) if weight.ndim > 1 else 0.1
             flat = weight.view(-1)
             for start in range(0, len(flat), len(pool)):
@@ -185,8 +187,10 @@ def fill_weights(module: nn.Module) -> None:
 
 
 def filled(tensor: Tensor) -> Tensor:
-    """Fill a tensor with made-up values, if it has memory."""
-    return tensor if tensor.is_meta else tensor.normal_(generator=torch.Generator().manual_seed(0))
+    """Fill a tensor with made-up values, the same on any device, if it has memory."""
+    if tensor.is_meta:
+        return tensor
+    return tensor.copy_(torch.randn(tensor.shape, generator=torch.Generator().manual_seed(0)))
 
 
 def weight_bytes(*modules: nn.Module) -> int:
@@ -199,7 +203,7 @@ def tensors_in(value: Any) -> Iterator[Tensor]:
     if isinstance(value, Tensor):
         yield value
     elif dataclasses.is_dataclass(value) and not isinstance(value, type):
-        yield from tensors_in([getattr(value, field.name) for field in dataclasses.fields(value)])
+        yield from tensors_in(list(vars(value).values()))  # with what it has worked out of its fields
     elif isinstance(value, list | tuple):
         for part in value:
             yield from tensors_in(part)

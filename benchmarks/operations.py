@@ -6,6 +6,7 @@ from typing import Any
 from network import Case, Network, Step
 from tables import Table
 from torch.utils.flop_counter import FlopCounterMode
+from watches import Operators
 
 
 def teraflops(work: Callable[[], Any]) -> float:
@@ -97,4 +98,32 @@ def xl_operations(networks: Mapping[str, Network], cases: Sequence[Case], short:
             others = [case.but(characters=4), case.but(attention_injection=True)]
             more = [None if short else later_step(network.patched(other)) / plain for other in others]
             table.add(model, case.size, case.background, plain, later / plain, first / plain, *more)
+    return table
+
+
+def launches(
+    steps: Mapping[str, tuple[Network, Case]],
+    name: str = "launches",
+    title: str = "Operators of a step",
+) -> Table:
+    """Count the operators of a later step, each of which a device launches as a kernel or a few."""
+    table = Table(
+        name,
+        title,
+        "Operators that compute something, in a step after the first: what a GPU is handed one by one, whatever their "
+        "size. Views and memory alone do not count.",
+        {"step": "{}", "plain": "{}", "split": "{}", "all on": "{}", "split, ratio": "{:.2f} ×", "ratio": "{:.2f} ×"},
+    )
+    for what, (network, case) in steps.items():
+        counts = []
+        for step in (
+            network.plain(case),
+            network.patched(case.but(injection=False, style=False)),
+            network.patched(case),
+        ):
+            step()
+            with Operators() as operators:
+                step()
+            counts.append(operators.count)
+        table.add(what, *counts, counts[1] / counts[0], counts[2] / counts[0])
     return table

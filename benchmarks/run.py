@@ -6,6 +6,8 @@ Prints a page of Markdown each for version 2 and XL.
     .venv/bin/python benchmarks/run.py --short   # a few minutes; seconds are those of tiny widths
     .venv/bin/python benchmarks/run.py --write   # and puts the pages into benchmarks/README.md
 
+    .venv/bin/python benchmarks/run.py --device  # on a GPU instead, another program: see device.py
+
 On a ComfyUI on the CPU (COMFYUI_PATH, or the one that `make setup` unpacked). Weights are made up.
 """
 
@@ -22,6 +24,11 @@ from pathlib import Path
 
 from host import start_comfyui
 
+if "--device" in sys.argv:  # has arguments of its own, and starts ComfyUI where it is needed
+    from device import main as on_device
+
+    sys.exit(on_device([argument for argument in sys.argv[1:] if argument != "--device"]))
+
 start_comfyui("--fp32-unet", "--fp32-vae", "--fp32-text-enc", "--use-pytorch-cross-attention")
 
 import comfyui_version  # noqa: E402
@@ -31,7 +38,8 @@ from encoders import encoders, load  # noqa: E402
 from layouts import v2_of_checkpoint, v2_without_memory  # noqa: E402
 from memory import memory, resident  # noqa: E402
 from network import Case  # noqa: E402
-from operations import growth, operations, teraflops  # noqa: E402
+from operations import growth, launches, operations, teraflops  # noqa: E402
+from summary import summary  # noqa: E402
 from tables import Table, goal_table  # noqa: E402
 from waiting import waiting  # noqa: E402
 from xl import xl_tables  # noqa: E402
@@ -39,6 +47,8 @@ from xl import xl_tables  # noqa: E402
 README = Path(__file__).with_name("README.md")
 #: Around what was found of version 2 and of XL.
 MARKS = {part: (f"<!-- run.py --write: {part} from here -->", f"<!-- {part} to here -->") for part in ("v2", "xl")}
+#: Around what both come to in short.
+SHORT = ("<!-- run.py --write: in short from here -->", "<!-- in short to here -->")
 #: The goals are for this picture.
 GOAL = Case(size=768, background=0.5)
 
@@ -58,6 +68,7 @@ def v2_tables(short: bool, threads: int) -> list[Table]:
                 "4 characters, batch of 2": (full, GOAL.but(characters=4, batch=2)),
             },
         ),
+        launches({"1 character": (full, GOAL)} | ({} if short else {"4 characters": (full, GOAL.but(characters=4))})),
         memory(v2_without_memory("full", torch.float16), memory_cases(short)),
     ]
     print(f"counted after {time.process_time():.0f} s", file=sys.stderr, flush=True)
@@ -133,6 +144,8 @@ def goals(found: list[Table]) -> Table:
     table.reach("processor time's ratio, against the operations' ratio", 1.05, next(iter(timed), None))
     waits = max(r["of these waiting"] for r in records["waiting"])
     table.reach("operations inside a step that wait for the device", 0, waits)
+    launched = records["launches"][0]["ratio"]
+    table.reach("operators of a step with everything on, against the plain UNet's", 1.25, launched)
     table.reach("extra peak memory of a run at float16, against the plain run's", 0.25, peak["extra share"])
     return table
 
@@ -171,6 +184,8 @@ def main() -> None:
             values |= {table.name: table.records() for table in found}
             if options.write:
                 put_into_readme(page, MARKS[part])
+    if options.write:
+        put_into_readme(summary(README.read_text()), SHORT)
     if options.json:
         options.json.write_text(json.dumps(values, indent=1))
 

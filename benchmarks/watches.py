@@ -1,6 +1,7 @@
 """Looking at each operation that PyTorch carries out: what memory is alive, and where the host waits for the device."""
 
 import weakref
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -145,3 +146,44 @@ class DeviceWaits(TorchDispatchMode):
     @staticmethod
     def _tensors(tree: Any) -> list[Tensor]:
         return [leaf for leaf in tree_leaves(tree) if isinstance(leaf, Tensor)]
+
+
+#: Operations that give memory alone.
+_MEMORY_ALONE = {
+    "aten::empty",
+    "aten::empty_like",
+    "aten::empty_strided",
+    "aten::new_empty",
+    "aten::new_empty_strided",
+}
+
+
+class Operators(TorchDispatchMode):
+    """Count the operations that compute something: on a device each launches a kernel, or a few.
+
+    Those whose result is memory of what they were given, unchanged (views, dropout outside training), do not count.
+
+    Attributes:
+        found: how often, by name.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: Counter[str] = Counter()
+
+    @property
+    def count(self) -> int:
+        """How many there were."""
+        return sum(self.found.values())
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        given = self._storages((args, kwargs))
+        result = func(*args, **(kwargs or {}))
+        schema = func._schema
+        if schema.is_mutable or (schema.name not in _MEMORY_ALONE and not self._storages(result) <= given):
+            self.found[schema.name] += 1
+        return result
+
+    @staticmethod
+    def _storages(tree: Any) -> set[int]:
+        return {leaf.untyped_storage()._cdata for leaf in tree_leaves(tree) if isinstance(leaf, Tensor)}

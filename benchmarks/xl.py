@@ -9,7 +9,7 @@ from clock import clock, clock_table
 from layouts import xl_network
 from memory import xl_memory
 from network import CPU, META, Case
-from operations import teraflops, xl_operations
+from operations import launches, teraflops, xl_operations
 from tables import Table, goal_table
 from waiting import waiting
 from xl_encoders import xl_encoders
@@ -39,11 +39,15 @@ def xl_tables(short: bool, threads: int) -> list[Table]:
             "v2-style, 4 characters, batch of 2": (styled, GOAL.but(characters=4, batch=2)),
             "v2-style, attention injection": (styled, GOAL.but(attention_injection=True)),
         }
+    launching = {name: (networks[name], GOAL) for name in models(short)}
+    if not short:
+        launching["v2-style, 4 characters"] = (styled, GOAL.but(characters=4))
     halves = {name: xl_network(model, dtype=torch.float16) for name, model in models(short).items()}
     step = teraflops(networks["base"].plain(GOAL))
     found = [
         xl_operations(networks, by_size, short),
         waiting(steps, "xl waiting", "XL: waiting for the device inside a step"),
+        launches(launching, "xl launches", "XL: operators of a step"),
         xl_memory(halves, by_memory),
         xl_encoders((GOAL.size,) if short else (768, 1024), step, 256 if short else 1024),
     ]
@@ -92,5 +96,7 @@ def goals(found: list[Table]) -> Table:
         median(timed) if timed else None,
     )
     table.reach("operations inside a step that wait for the device", 0, waits)
+    [launched] = [r["ratio"] for r in records["xl launches"] if r["step"] == "v2-style"]
+    table.reach("operators of a step of the v2-style model, against the plain UNet's", 1.25, launched)
     table.reach("extra peak memory of a run at float16, against the plain run's", 0.1, max(extra))
     return table

@@ -2,7 +2,7 @@
 
 python scripts/build_workflows.py
 
-The farm's job takes shot.json in API format; that file is written too, and so are the prompts of tests/mixing.
+The farm's job takes workflows in API format; they are written too, and so are the prompts of tests/mixing.
 """
 
 import json
@@ -13,6 +13,7 @@ from typing import Any
 
 import blueprints
 import cel_workflows
+import farm_workflows
 import finish_workflows
 import mixing_workflows
 import shot_workflows
@@ -20,14 +21,13 @@ import tested_mixes
 import xl_workflows
 from comfyui_server import Server, make_base_directory
 from workflow_page import ENCODING, EXAMPLE_TALL, NO_PICTURE, PICTURES, SAMPLING, TALL, Page
-from workflow_prompt import Prompt, set_inputs, to_prompt
+from workflow_prompt import Prompt
 from workflow_sheet import PACK, Node
 
 ROOT = Path(__file__).resolve().parent.parent
 WORKFLOWS = ROOT / "workflows"
 SUBGRAPHS = ROOT / "subgraphs"
-FARM_WORKFLOW = ROOT / "farm" / "colorize_shot" / "workflow.json"
-FARM_REFERENCE = "reference.png"
+FARM = ROOT / "farm" / "colorize_shot"
 
 DEMO_SIDE = 128
 SKETCH_SEGMENTER, COLOR_SEGMENTER = "sketch-segment.safetensors", "isnetis.safetensors"
@@ -250,11 +250,11 @@ def two_characters(object_info: dict[str, Any]) -> dict[str, Any]:
     return page.sheet.as_workflow()
 
 
-def farm_prompt(object_info: dict[str, Any]) -> Prompt:
-    """The shot in API format; its reference is the file that the job's folder of references has."""
-    prompt = to_prompt(shot_workflows.shot(object_info), object_info)
-    set_inputs(prompt, "Reference", image=FARM_REFERENCE)
-    return prompt
+def farm_prompts(object_info: dict[str, Any]) -> dict[str, Prompt]:
+    """The workflows of the farm's job by the names of their files."""
+    return {
+        name: build(object_info, shot_workflows.shot(object_info)) for name, build in farm_workflows.BUILDERS.items()
+    }
 
 
 BUILDERS = {
@@ -294,7 +294,8 @@ def main() -> None:
         write(WORKFLOWS / f"{name}.json", build(object_info))
     for name, build in blueprints.BUILDERS.items():
         write(SUBGRAPHS / f"{name}.json", build(object_info), ascii_only=True)
-    write(FARM_WORKFLOW, farm_prompt(object_info))
+    for name, prompt in farm_prompts(object_info).items():
+        write(FARM / f"{name}.json", prompt)
     for name, build in tested_mixes.BUILDERS.items():
         write(tested_mixes.FOLDER / f"{name}.json", build(object_info))
 

@@ -12,25 +12,21 @@ Tests marked `thorough` say the same of more cases. `--run` chooses: `first` lea
 `all` (unless told) takes both.
 """
 
-import asyncio
 import functools
 import importlib
-import importlib.util
-import json
-import logging
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
+from host_and_pack import GOLDEN, Golden, Pack, fill_of, keys_of, load_pack, start_host, xl_tensors
 from module_files import load_file
 
 ROOT = Path(__file__).resolve().parent.parent
-GOLDEN = ROOT / "tests" / "golden"
 COMFYUI = Path(os.environ.get("COMFYUI_PATH") or ROOT / ".host" / "ComfyUI").resolve()
 PACK_FOLDER = "colorizediffusion"
 FLOAT32 = "--cpu --fp32-unet --fp32-vae --fp32-text-enc"
@@ -118,99 +114,16 @@ def host(pytestconfig: pytest.Config, comfyui_path: Path, base_directory: Path) 
     """Import the real ComfyUI into this process; `.nodes`, `.execution`, `.folder_paths`, `.torch` are its modules."""
     if "comfy" in sys.modules:
         pytest.fail("comfy was imported before the host fixture: import it inside tests only.", pytrace=False)
-    sys.path.insert(0, str(comfyui_path))
-    argv, sys.argv = sys.argv, ["main.py", *shlex.split(pytestconfig.getoption("--host-args"))]
-    sys.argv += ["--base-directory", str(base_directory), "--disable-api-nodes"]
-    try:
-        importlib.import_module("comfy.options").enable_args_parsing()
-        importlib.import_module("comfy.cli_args")
-    finally:
-        sys.argv = argv
-    # As main.py does it: `nodes` puts a folder first on the path in which there is another `utils`.
-    importlib.import_module("utils.extra_config")
-    names = ("torch", "folder_paths", "nodes", "execution")
-    return SimpleNamespace(path=comfyui_path, **{name: importlib.import_module(name) for name in names})
-
-
-class Pack:
-    """The pack as the host has loaded it.
-
-    Example:
-        >>> model, colorizer, control, vae, clip_vision = pack.run("ColorizeCheckpointLoader", ckpt_name=name)
-        >>> with pytest.raises(pack.Error, match="no mask"): ...
-    """
-
-    def __init__(self, host: SimpleNamespace, module_name: str) -> None:
-        self.host = host
-        self.module_name = module_name
-        self.Error = self.module("colorize_core.errors").ColorizeError
-
-    def module(self, name: str) -> Any:
-        """Return a module of the loaded pack, such as `colorize_core.errors`; the bare package's are other objects."""
-        return importlib.import_module(f"{self.module_name}.{name}")
-
-    def node(self, node_id: str) -> Any:
-        """Return a node class, ours or ComfyUI's; ComfyUI's extra nodes are loaded when first asked for."""
-        nodes = self.host.nodes
-        if node_id not in nodes.NODE_CLASS_MAPPINGS:
-            asyncio.run(nodes.init_builtin_extra_nodes())
-        return nodes.NODE_CLASS_MAPPINGS[node_id]
-
-    def run(self, node_id: str, **inputs: Any) -> tuple[Any, ...]:
-        """Run a node by ComfyUI's executor functions and return its outputs.
-
-        Required inputs that are left out take the schema's default, as the UI would send it. Ranges are not checked
-        here: ComfyUI does that when a prompt is queued.
-        """
-        return self.run_ui(node_id, **inputs)[0]
-
-    def run_ui(self, node_id: str, **inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """Like `run`, and also return what the node shows in the UI."""
-        node, execution = self.node(node_id), self.host.execution
-        declared = node.INPUT_TYPES()
-        unknown = set(inputs) - set(declared.get("required", {})) - set(declared.get("optional", {}))
-        if unknown:
-            raise TypeError(f"{node_id} has no input {', '.join(sorted(unknown))}")
-        for name, (_kind, *options) in declared.get("required", {}).items():
-            if name not in inputs and options and "default" in options[0]:
-                inputs[name] = options[0]["default"]
-        data, missing, hidden = execution.get_input_data(inputs, node, "1", extra_data={})
-        assert not missing
-        obj = node if hasattr(node, "GET_SCHEMA") else node()
-
-        async def call() -> tuple[Any, ...]:
-            return await execution.get_output_data("test", "1", obj, data, None, None, hidden)
-
-        with self.host.torch.inference_mode():
-            output, ui, _subgraph, pending = asyncio.run(call())
-        assert not pending, f"{node_id} is asynchronous: run it through a server"
-        return tuple(value[0] for value in output), ui
-
-
-class Recorder(logging.Handler):
-    """Keeps what is logged, for the message of a load that failed."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.lines: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.lines.append(record.getMessage())
+    return start_host(comfyui_path, base_directory, shlex.split(pytestconfig.getoption("--host-args")))
 
 
 @pytest.fixture(scope="session")
 def pack(host: SimpleNamespace, base_directory: Path) -> Pack:
     """Load the pack with ComfyUI's own loader from a link in custom_nodes."""
-    link = str(base_directory / "custom_nodes" / PACK_FOLDER)
-    recorder = Recorder()
-    logging.getLogger().addHandler(recorder)
     try:
-        loaded = asyncio.run(host.nodes.load_custom_node(link))
-    finally:
-        logging.getLogger().removeHandler(recorder)
-    if not loaded:
-        pytest.fail("ComfyUI could not load the pack:\n" + "\n".join(recorder.lines), pytrace=False)
-    return Pack(host, link.replace(".", "_x_"))
+        return load_pack(host, base_directory / "custom_nodes" / PACK_FOLDER)
+    except RuntimeError as error:
+        pytest.fail(str(error), pytrace=False)
 
 
 @pytest.fixture
@@ -225,37 +138,6 @@ def progress(host: SimpleNamespace) -> Iterator[list[tuple[int, int]]]:
     utils.set_progress_bar_global_hook(lambda done, whole, *_, **__: told.append((done, whole)))
     yield told
     utils.set_progress_bar_global_hook(usual)
-
-
-class Golden(Mapping[str, Any]):
-    """The tensors of one golden file, read when asked for.
-
-    Example:
-        >>> golden["case/plain/out/v"].shape
-        >>> golden.group("case/plain/in")  # {"x": ..., "t": ...}
-    """
-
-    def __init__(self, path: Path) -> None:
-        from safetensors import safe_open
-
-        self._file = safe_open(str(path), framework="pt")
-        self._names = list(self._file.keys())
-
-    def __getitem__(self, name: str) -> Any:
-        if name not in self._names:
-            raise KeyError(name)
-        return self._file.get_tensor(name)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
-
-    def __len__(self) -> int:
-        return len(self._names)
-
-    def group(self, prefix: str) -> dict[str, Any]:
-        """Return the tensors under `prefix/`, named by what follows it."""
-        start = prefix.rstrip("/") + "/"
-        return {name[len(start) :]: self[name] for name in self._names if name.startswith(start)}
 
 
 @pytest.fixture(scope="session")
@@ -273,14 +155,13 @@ def golden_extras() -> Golden:
 @pytest.fixture(scope="session")
 def golden_keys() -> Callable[[str], dict[str, list[int]]]:
     """Return a function: `golden_keys("tiny")` reads tests/golden/keys-tiny.json, {tensor name: shape}."""
-    return lambda layout: json.loads((GOLDEN / f"keys-{layout}.json").read_text())
+    return keys_of
 
 
 @pytest.fixture(scope="session")
 def golden_weights() -> Callable[..., dict[str, Any]]:
     """Return `fill(shapes, seed=0)` of tests/golden/weights.py, which makes the golden data's weights."""
-    fill: Callable[..., dict[str, Any]] = load_file(GOLDEN / "weights.py", "golden_weights").fill
-    return fill
+    return fill_of()
 
 
 @pytest.fixture(scope="session")
@@ -296,21 +177,14 @@ def tiny_checkpoint(
 
 
 @pytest.fixture(scope="session")
-def tiny_xl_checkpoint(
-    base_directory: Path, golden_keys: Callable[[str], Any], golden_weights: Callable[..., Any]
-) -> Callable[[str], Path]:
+def tiny_xl_checkpoint(base_directory: Path) -> Callable[[str], Path]:
     """Return a function that writes one of XL's, "base" or "v2", into models/checkpoints, its image encoders inside."""
     from safetensors.torch import save_file
 
-    encoders = {"cond_stage_model": "xl-clip-tiny", "img_embedder": "xl-tagger-tiny"}
-
     @functools.cache
     def write(model: str) -> Path:
-        tensors = golden_weights(golden_keys(f"xl-{model}-tiny"), 0)
-        for part, keys in encoders.items():
-            tensors |= {f"{part}.{key}": value for key, value in golden_weights(golden_keys(keys), 0).items()}
         path = base_directory / "models" / "checkpoints" / f"tiny-xl-{model}.safetensors"
-        save_file(tensors, str(path))
+        save_file(xl_tensors(model), str(path))
         return path
 
     return write

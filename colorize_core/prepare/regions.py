@@ -7,6 +7,7 @@ one another as softly as their masks do.
 Source: spec section 5; arXiv 2504.06895, split cross-attention.
 """
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,21 +32,47 @@ class RegionIndex:
             region covers everything, so that nothing need be gathered.
         count: h·w.
         weights: where regions overlap, one [n_r] a region, what its result counts at its positions; else empty.
+        pairs: whether no more than two regions meet anywhere, so that it does not matter in which order their results
+            are added up.
     """
 
     positions: tuple[Tensor | None, ...]
     count: int
     weights: tuple[Tensor, ...] = ()
+    pairs: bool = True
 
     @property
     def present(self) -> list[int]:
         """The regions that have at least one position."""
         return [r for r, index in enumerate(self.positions) if index is None or len(index) > 0]
 
+    @property
+    def sizes(self) -> list[int]:
+        """How many positions each of the regions has that are present."""
+        present = (self.positions[region] for region in self.present)
+        return [self.count if positions is None else len(positions) for positions in present]
+
+    @functools.cached_property
+    def order(self) -> Tensor | None:
+        """All positions, region after region, for one call to gather or scatter; None where that changes nothing."""
+        parts = [self.positions[region] for region in self.present]
+        if len(parts) == 1:
+            return parts[0]
+        device = next(tensor for tensor in (*self.weights, *parts) if tensor is not None).device
+        return torch.cat([torch.arange(self.count, device=device) if part is None else part for part in parts])
+
+    def joined_weights(self, dtype: torch.dtype) -> Tensor:
+        """Return the weights in that order, [n, 1]; kept for the next call in the type that was last asked for."""
+        kept = self.__dict__.get("_joined")
+        if kept is None or kept.dtype != dtype:
+            kept = torch.cat([self.weights[region] for region in self.present])[:, None].to(dtype)
+            self.__dict__["_joined"] = kept
+        return kept
+
     def to(self, device: torch.device) -> "RegionIndex":
         """Return the same positions on another device."""
         positions = tuple(p if p is None else p.to(device) for p in self.positions)
-        return RegionIndex(positions, self.count, tuple(weight.to(device) for weight in self.weights))
+        return RegionIndex(positions, self.count, tuple(w.to(device) for w in self.weights), self.pairs)
 
 
 def region_labels(masks: Sequence[Tensor], threshold: float, height: int, width: int, reached: bool = False) -> Tensor:
@@ -109,6 +136,7 @@ def soft_regions(masks: Sequence[Tensor], height: int, width: int) -> list[Regio
                 tuple(None if all_ else positions for positions, all_ in zip(found, whole, strict=True)),
                 height * width,
                 tuple(weight[positions] for weight, positions in zip(flat, found, strict=True)),
+                bool(torch.cat(found).bincount().max() <= 2),
             )
         )
     return indices

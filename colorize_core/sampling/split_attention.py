@@ -9,6 +9,7 @@ import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 
+import torch
 from torch import Tensor
 
 from ..prepare.regions import RegionIndex
@@ -64,10 +65,11 @@ def split_attention(
     tokens: Sequence[slice] | Sequence[Tensor],
     strengths: Sequence[float],
     attend: Callable[[Tensor, Tensor, Tensor], Tensor],
-    addition: Addition = lambda projection, region, x: None,
+    addition: Addition | None = None,
     merge: float = 0.0,
+    out: Tensor | None = None,
 ) -> Tensor:
-    """Attend region by region.
+    """Attend region by region; all positions are gathered by one call and scattered by another.
 
     Args:
         inputs: projected tokens of B rows that share one region layout.
@@ -76,8 +78,9 @@ def split_attention(
         tokens: where each region's tokens lie among the S keys, as slices or positions.
         strengths: each region's factor on the attention's result.
         attend: (q, k, v) -> result, all [B, ·, C].
-        addition: low-rank additions to the projections.
+        addition: low-rank additions to the projections, if any.
         merge: μ in [0, 1]; a character's result becomes (1 - μ)·itself + μ·the background pass at its positions.
+        out: zeros [B, T, C] to write the result to.
 
     Returns:
         [B, T, C], to be projected by `to_out`.
@@ -85,7 +88,7 @@ def split_attention(
     background = len(tokens) - 1
 
     def plus(projected: Tensor, projection: str, region: int, source: Tensor) -> Tensor:
-        extra = addition(projection, region, source)
+        extra = None if addition is None else addition(projection, region, source)
         return projected if extra is None else projected + extra
 
     keys_values: dict[int, tuple[Tensor, Tensor]] = {}
@@ -100,21 +103,28 @@ def split_attention(
         result = attend(plus(q, "to_q", region, x), *keys_values[region])
         return result if strengths[region] == 1.0 else result * strengths[region]
 
-    out = inputs.q.new_zeros(inputs.q.shape) if index.weights else None
-    for region in index.present:
-        positions = index.positions[region]
-        x = inputs.x if positions is None else inputs.x.index_select(1, positions)
-        q = inputs.q if positions is None else inputs.q.index_select(1, positions)
-        result = attend_to(region, x, q)
+    order = index.order
+    q = inputs.q if order is None else inputs.q.index_select(1, order)
+    # Nothing but an addition looks at what the queries were projected from.
+    x = q if addition is None else inputs.x if order is None else inputs.x.index_select(1, order)
+    results = []
+    for region, x_part, q_part in zip(index.present, x.split(index.sizes, 1), q.split(index.sizes, 1), strict=True):
+        result = attend_to(region, x_part, q_part)
         if merge and region != background:
-            result = result.lerp(attend_to(background, x, q), merge)
-        if index.weights and out is not None:
-            result = result.to(out.dtype) * index.weights[region].to(out.dtype)[:, None]
-            out = out + result if positions is None else out.index_add(1, positions, result)
-            continue
-        if positions is None:
-            return result
-        out = inputs.q.new_empty(inputs.q.shape) if out is None else out
-        out.index_copy_(1, positions, result.to(out.dtype))
-    assert out is not None, "a picture has at least one position"
+            result = result.lerp(attend_to(background, x_part, q_part), merge)
+        results.append(result.to(q.dtype))
+    whole = results[0] if len(results) == 1 else torch.cat(results, dim=1)
+    if index.weights:
+        whole = whole * index.joined_weights(whole.dtype)
+    if order is None:
+        return whole if out is None else out.copy_(whole)
+    if not index.weights:
+        out = torch.empty_like(inputs.q) if out is None else out
+        return out.index_copy_(1, order, whole)
+    out = torch.zeros_like(inputs.q) if out is None else out
+    if index.pairs:
+        return out.index_add_(1, order, whole)
+    # Where three meet, a device adds them in any order unless told one after the other.
+    for positions, part in zip(order.split(index.sizes), whole.split(index.sizes, 1), strict=True):
+        out.index_add_(1, positions, part)
     return out

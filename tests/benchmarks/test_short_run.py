@@ -33,6 +33,7 @@ def test_every_section_is_on_the_page(short_run):
         "Operations of a step",
         "Operations with size, batch and characters",
         "Waiting for the device inside a step",
+        "Operators of a step",
         "Peak memory of a run, float16",
         "Peak memory of a run, measured",
         "What is done once",
@@ -40,6 +41,7 @@ def test_every_section_is_on_the_page(short_run):
         "XL: goals",
         "XL: operations of a step",
         "XL: waiting for the device inside a step",
+        "XL: operators of a step",
         "XL: peak memory of a run, float16",
         "XL: what is done once",
         "XL: seconds of a step",
@@ -103,6 +105,12 @@ def test_no_operation_inside_a_step_waits_for_the_device(short_run):
     for row in short_run.tables["waiting"]:
         assert row["operations"] > 500  # the watch was on
         assert row["of these waiting"] == 0, row
+
+
+def test_the_split_launches_few_operators_more_than_the_plain_unet(short_run):
+    [row] = short_run.tables["launches"]
+    assert 500 < row["plain"] < row["split"] < row["all on"]
+    assert row["split, ratio"] <= 1.25
 
 
 def test_what_is_done_once_is_counted_part_by_part(short_run):

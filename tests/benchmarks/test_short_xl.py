@@ -62,6 +62,12 @@ def test_no_operation_inside_a_step_waits_for_the_device(short_run):
     assert row["of these waiting"] == 0
 
 
+def test_split_and_stored_states_launch_few_operators_more_than_the_plain_unet(short_run):
+    [row] = short_run.tables["xl launches"]
+    assert 1500 < row["plain"] < row["split"] < row["all on"]
+    assert row["ratio"] <= 1.4
+
+
 def test_what_is_done_once_is_counted_part_by_part(short_run):
     rows = {row["part"]: row for row in short_run.tables["xl encoders"]}
     run = {"tagger", "token projection", "sketch encoder"}

@@ -2,169 +2,17 @@
 
 import functools
 import itertools
-import json
 import os
 import re
 import signal
 import subprocess
 import sys
-import time
-from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image
+from shot_run import BUNDLE, FRAMES, NAMES, PATIENCE, SIZE, VERSIONS, pictures, runs
 
 pytestmark = pytest.mark.thorough
-
-ROOT = Path(__file__).resolve().parent.parent.parent
-BUNDLE = ROOT / "farm" / "colorize_shot"
-FRAMES = range(1, 13)
-SIZE = 64
-FLOAT32 = "--cpu --fp32-unet --fp32-vae --fp32-text-enc"
-PATIENCE = 300
-#: Each has a checkpoint, and a workflow of its name in the shot's folder.
-VERSIONS = ("v2", "xl")
-
-
-@pytest.fixture(scope="module")
-def checkpoints(tiny_checkpoint, tiny_xl_checkpoint):
-    """The checkpoint of each version."""
-    return dict(zip(VERSIONS, (tiny_checkpoint, tiny_xl_checkpoint("v2")), strict=True))
-
-
-@pytest.fixture(scope="module")
-def base(new_base_directory, checkpoints):
-    """Models and the pack, as a worker has them."""
-    base = new_base_directory()
-    for path in checkpoints.values():
-        (base / "models" / "checkpoints" / path.name).symlink_to(path)
-    return base
-
-
-@pytest.fixture(scope="module")
-def shot(tmp_path_factory, checkpoints):
-    """A folder with drawings, masks, references, and for each version the bundle's own workflow at a small size."""
-    folder = tmp_path_factory.mktemp("shot")
-    for kind, ground in (("drawings", 255), ("masks", 0)):
-        (folder / kind).mkdir()
-        for frame in FRAMES:
-            picture = Image.new("L", (SIZE, SIZE), ground)
-            fill = {"outline": 0, "width": 2} if kind == "drawings" else {"fill": 255}
-            ImageDraw.Draw(picture).ellipse((3 * frame - 10, 10, 3 * frame + 20, 55), **fill)
-            picture.save(folder / kind / f"sc3_{frame:04}.png")
-    (folder / "references").mkdir()
-    reference = Image.new("RGBA", (80, 60), "#88c0e8")
-    ImageDraw.Draw(reference).ellipse((20, 10, 50, 55), fill=(200, 72, 60, 0))
-    reference.save(folder / "references" / "reference.png")
-    for version, checkpoint in checkpoints.items():
-        workflow = json.dumps(small_workflow(checkpoint.name, version == "xl"))
-        (folder / f"{version}.json").write_text(workflow, encoding="utf-8")
-    return folder
-
-
-def small_workflow(checkpoint, is_xl):
-    """The bundle's workflow at a small size, its image encoders inside the checkpoint; XL's wired as its templates."""
-    workflow = json.loads((BUNDLE / "workflow.json").read_text(encoding="utf-8"))
-    by_title = {node["_meta"]["title"]: (key, node["inputs"]) for key, node in workflow.items()}
-    by_title["Width"][1]["value"] = by_title["Height"][1]["value"] = SIZE
-    by_title["ColorizeSampleSequence"][1].update(steps=2, seed=5, seed_rule="seed_per_frame")
-    loader, inputs = by_title["ColorizeCheckpointLoader"]
-    inputs["ckpt_name"] = checkpoint
-    tower, _ = by_title["CLIPVisionLoader"]
-    for node in workflow.values():
-        node["inputs"] = {k: [loader, 4] if v == [tower, 0] else v for k, v in node["inputs"].items()}
-    if is_xl:
-        mask, reference = by_title["Characters of the drawings"][0], by_title["Reference"][0]
-        workflow[by_title["ColorizeEncodeReference"][0]]["inputs"]["colorizer"] = [loader, 1]
-        background = workflow[by_title["ColorizeEncodeBackground"][0]]["inputs"]
-        background.update(sketch_mask=[mask, 0], image_mask=[reference, 1])
-        sampling = workflow[by_title["ColorizeSampleSequence"][0]]["inputs"]
-        sampling.update(sampler_name="dpmpp_3m_sde", scheduler="exponential", chunk_size=5)
-    return workflow
-
-
-class Run:
-    """One `openjd run`, whose log is read while it goes on."""
-
-    def __init__(self, folder, command, environment):
-        self.folder = folder
-        self.log_file = folder / "log.txt"
-        with self.log_file.open("wb") as output:
-            self.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=environment
-            )
-
-    @property
-    def log(self):
-        return self.log_file.read_text(encoding="utf-8", errors="replace")
-
-    @property
-    def written(self):
-        """The frames that the log says were written, as often as it says so."""
-        return [int(number) for number in re.findall(r"wrote frame (\d+):", self.log)]
-
-    @property
-    def state(self):
-        """What the session's supervisor has written."""
-        (file,) = self.folder.glob("OpenJD/*/comfyui/state.json")
-        return json.loads(file.read_text(encoding="utf-8"))
-
-    def wait_for(self, what):
-        deadline = time.monotonic() + PATIENCE
-        while not what():
-            assert time.monotonic() < deadline, self.log[-3000:]
-            time.sleep(0.1)
-
-    def finish(self):
-        self.process.wait(PATIENCE)
-        assert self.process.returncode == 0, self.log[-5000:]
-        return self
-
-
-@pytest.fixture
-def job(base, shot, comfyui_path, tmp_path_factory):
-    """A function that starts the job; what still runs when the test ends is ended."""
-    started = []
-
-    def start(output, chunk, **parameters):
-        values = {
-            "Frames": "1-12",
-            "ChunkSize": chunk,
-            "DrawingsFolder": shot / "drawings",
-            "MasksFolder": shot / "masks",
-            "ReferencesFolder": shot / "references",
-            "Workflow": shot / "v2.json",
-            "OutputFolder": output,
-            "ComfyUI": comfyui_path,
-            "Python": sys.executable,
-            "ComfyUIArguments": f"{FLOAT32} --disable-api-nodes --base-directory {base}",
-            "IdleSeconds": 10,
-            **parameters,
-        }
-        folder = tmp_path_factory.mktemp("session")
-        openjd = [sys.executable, "-m", "openjd"]
-        command = [*openjd, "run", str(BUNDLE / "template.yaml"), "--step", "Colour"]
-        command += ["--extensions", "TASK_CHUNKING"]
-        for name, value in values.items():
-            command += ["--job-param", f"{name}={value}"]
-        started.append(Run(folder, command, {**os.environ, "TMPDIR": str(folder)}))
-        return started[-1]
-
-    yield start
-    for run in started:
-        if run.process.poll() is None:
-            run.process.kill()
-        for alive in run.folder.glob("OpenJD/*/comfyui"):
-            (alive / "stop").touch()
-
-
-def pictures(folder):
-    """The coloured frames of a folder by name; nothing else may lie there."""
-    return {path.name: np.asarray(Image.open(path).convert("RGB")).astype(int) for path in sorted(folder.iterdir())}
-
-
-NAMES = [f"sc3_{frame:04}.png" for frame in FRAMES]
 
 
 def test_the_template_is_valid():
@@ -257,14 +105,6 @@ def clip_vision_input():
     import torch
 
     return torch.rand(1, 60, 80, 3, generator=torch.Generator().manual_seed(0))
-
-
-def runs(pid):
-    """Tell whether a process runs."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 @pytest.mark.parametrize(

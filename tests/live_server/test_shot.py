@@ -219,7 +219,8 @@ def test_mistakes_are_told(server, prompt, workflow_scripts, comfyui_server, cha
         server.run(prompt)
 
 
-def test_the_farms_workflow_is_the_shot_in_api_format(object_info, workflow_scripts, same_prompt):
+def test_the_farms_workflows_are_as_they_are_built(object_info, workflow_scripts, same_prompt):
     build = workflow_scripts["build"]
-    given = json.loads(build.FARM_WORKFLOW.read_text(encoding="utf-8"))
-    same_prompt(given, json.loads(build.as_text(build.farm_prompt(object_info))))
+    for name, prompt in build.farm_prompts(object_info).items():
+        given = json.loads((build.FARM / f"{name}.json").read_text(encoding="utf-8"))
+        same_prompt(given, json.loads(build.as_text(prompt)))

@@ -18,6 +18,9 @@ from .row_indices import positions_of, put_positions
 from .unet_call import UNetCall
 from .unet_layout import AttentionPlace, transformers
 
+#: The first of a layout's two sides.
+CHARACTERS = 0
+
 _TILED = (
     "ColorizeDiffusion: another node cuts the self-attentions into tiles, so that the background's tokens cannot look "
     "at the encoded background there. Sample without that node."
@@ -69,14 +72,16 @@ class BackgroundStates(Piece):
         out = torch.empty_like(q)
         for (crop, picture, source), places in call.by_layout(range(len(q)), masks, backgrounds).items():
             rows = call.run.rows.index(places, q.device)
-            inside, outside = call.run.sides(crop, size, THRESHOLD, q.device)[picture].positions
-            if inside is None or len(inside):
-                part = attend(positions_of(q, rows, inside), k[rows], v[rows], extra_options)
-                put_positions(out, rows, inside, part)
-            if outside is None or len(outside):
-                part = positions_of(q, rows, outside)
-                stored_k, stored_v = (t[source].expand(len(part), -1, -1) for t in (keys, values))
-                put_positions(out, rows, outside, attend(part, stored_k, stored_v, extra_options))
+            sides = call.run.sides(crop, size, THRESHOLD, q.device)[picture]
+            sorted_q, results = positions_of(q, rows, sides.order), []
+            for side, part in zip(sides.present, sorted_q.split(sides.sizes, 1), strict=True):
+                if side == CHARACTERS:
+                    own_k, own_v = k[rows], v[rows]
+                else:
+                    own_k, own_v = (t[source].expand(len(part), -1, -1) for t in (keys, values))
+                results.append(attend(part, own_k, own_v, extra_options))
+            result = results[0] if len(results) == 1 else torch.cat(results, dim=1)
+            put_positions(out, rows, sides.order, result)
         return out
 
     def keys_values(self, call: UNetCall, place: AttentionPlace, q: Tensor) -> tuple[Tensor, Tensor]:

@@ -12,6 +12,7 @@ How a call of the UNet goes:
 Source: spec section 5.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
@@ -202,19 +203,25 @@ class ColorizePatch:
         inputs = Projected(x, context, value, q, k, v)
         if len(q) > len(call.live):
             inputs = inputs.rows(call.run.rows.index(call.live, q.device))
-        if self.masks:
-            result = self.split(call, inputs, extra_options)
-        else:
-            result = attend(inputs.q, inputs.k, inputs.v, extra_options)
-            result = result * self.recipe.strength(AttentionPlace.of(extra_options))
         if len(call.live) == len(call.rows):
-            return result
+            return self.attend_rows(call, inputs, extra_options)
         out = q.new_zeros(len(call.rows), *q.shape[1:])
-        out[call.run.rows.index(call.live, q.device)] = result
+        live = call.run.rows.index(call.live, q.device)
+        if self.masks and isinstance(live, slice):
+            self.split(call, inputs, extra_options, out[live])  # a view: the result comes into its place at once
+        else:
+            out[live] = self.attend_rows(call, inputs, extra_options)
         return out
 
-    def split(self, call: UNetCall, inputs: Projected, extra_options: dict) -> Tensor:
-        """Attend by region, the live rows of each mask picture together."""
+    def attend_rows(self, call: UNetCall, inputs: Projected, extra_options: dict) -> Tensor:
+        """Attend, region by region where there is a mask."""
+        if self.masks:
+            return self.split(call, inputs, extra_options)
+        result = attend(inputs.q, inputs.k, inputs.v, extra_options)
+        return result * self.recipe.strength(AttentionPlace.of(extra_options))
+
+    def split(self, call: UNetCall, inputs: Projected, extra_options: dict, out: Tensor | None = None) -> Tensor:
+        """Attend by region, the live rows of each mask picture together; into zeros `out`, if given."""
         place = AttentionPlace.of(extra_options)
         size = call.feature_size(inputs.q.shape[1], extra_options.get("activations_shape"))
         device = inputs.q.device
@@ -225,25 +232,31 @@ class ColorizePatch:
             regions = call.run.soft_regions if self.recipe.soft_split else call.run.regions
             return regions(crop, size, device)[picture]
 
-        def attend_rows(part: Projected, layout: RegionIndex) -> Tensor:
+        lora = None if self.recipe.lora is None else functools.partial(self.lora, place)
+
+        def attend_to(part: Projected, layout: RegionIndex, out: Tensor | None) -> Tensor:
             return split_attention(
                 part,
                 layout,
                 tokens,
                 strengths,
                 lambda q, k, v: attend(q, k, v, extra_options),
-                lambda projection, region, x: self.lora(place, projection, region, x),
+                lora,
                 self.settings.merge,
+                out,
             )
 
         groups = call.by_layout(call.live, (call.run.pictures, "masks"))
         if len(groups) == 1:
             (crop, picture) = next(iter(groups))
-            return attend_rows(inputs, layout_of(crop, picture))
-        out = torch.empty_like(inputs.q)
+            return attend_to(inputs, layout_of(crop, picture), out)
+        out = torch.zeros_like(inputs.q) if out is None else out
         for (crop, picture), places in groups.items():
             rows = call.run.rows.index(places, device)
-            out[rows] = attend_rows(inputs.rows(rows), layout_of(crop, picture))
+            if isinstance(rows, slice):
+                attend_to(inputs.rows(rows), layout_of(crop, picture), out[rows])
+            else:
+                out[rows] = attend_to(inputs.rows(rows), layout_of(crop, picture), None)
         return out
 
     def tokens_of_regions(self, call: UNetCall, keys: int, device: torch.device) -> list[slice] | list[Tensor]:
@@ -261,8 +274,7 @@ class ColorizePatch:
 
     def lora(self, place: AttentionPlace, projection: str, region: int, x: Tensor) -> Tensor | None:
         """Return what the LoRA of a region adds to a projection."""
-        if self.recipe.lora is None:
-            return None
+        assert self.recipe.lora is not None
         return self.recipe.lora(place.block, projection, region == len(self.masks), x)
 
 

@@ -1,18 +1,22 @@
-"""A prompt sent to a ComfyUI on this machine, followed to its end, and its pictures fetched."""
+"""A prompt sent to a ComfyUI on this machine, followed to its end, and the files that it has saved."""
 
 import asyncio
 import json
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import aiohttp
+from comfyui_session import SessionError, wait_for_comfyui
+from job_log import log
 
 Prompt = dict[str, Any]
-#: Called with the part of the slowest node that is done, in [0, 1].
-OnStep = Callable[[float], None]
+#: Called with a node's id and the part of its work that is done, in [0, 1].
+OnStep = Callable[[str, float], None]
 
-SAMPLERS = ("ColorizeSampleSequence", "KSampler", "KSamplerAdvanced", "SamplerCustom", "SamplerCustomAdvanced")
+#: How often work is begun anew after ComfyUI has died.
+TRIES = 3
 
 
 class PromptFailed(RuntimeError):
@@ -23,22 +27,38 @@ class ComfyUIGone(ConnectionError):
     """ComfyUI has died or is being started."""
 
 
-def run_prompt(url: str, prompt: Prompt, node: str, on_step: OnStep) -> list[tuple[dict[str, str], bytes]]:
-    """Run a prompt; return (where ComfyUI has saved it, contents) of each picture that one of its nodes saves.
+def run_again(session: Path, prompt: Prompt, on_step: OnStep) -> dict[str, dict[str, Any]]:
+    """Run a prompt, and once more on a ComfyUI that was started again when it has died; see `run_prompt`."""
+    for attempt in range(1, TRIES + 1):
+        url = wait_for_comfyui(session)
+        try:
+            return run_prompt(url, prompt, on_step)
+        except ComfyUIGone as error:
+            log.info("ComfyUI has died (%s); attempt %d of %d", error, attempt, TRIES)
+    raise SessionError(f"ComfyUI has died {TRIES} times over these frames; its log is {session / 'comfyui.log'}.")
+
+
+def run_prompt(url: str, prompt: Prompt, on_step: OnStep) -> dict[str, dict[str, Any]]:
+    """Run a prompt; return what each node that saves or shows something tells of it, by the node's id.
 
     Args:
-        url: of ComfyUI. prompt: in API format. node: id of the node that saves the pictures.
+        url: of ComfyUI. prompt: in API format.
 
     Raises:
         PromptFailed, ComfyUIGone
     """
     try:
-        return asyncio.run(_run(url, prompt, node, on_step))
+        return asyncio.run(_run(url, prompt, on_step))
     except (aiohttp.ClientError, asyncio.TimeoutError, ConnectionError) as error:
         raise ComfyUIGone(f"{type(error).__name__}: {error}") from error
 
 
-async def _run(url: str, prompt: Prompt, node: str, on_step: OnStep) -> list[tuple[dict[str, str], bytes]]:
+def saved_file(session: Path, told: dict[str, str]) -> Path:
+    """Return the file that a node tells of; the session's ComfyUI saves into the session's own folder."""
+    return session / told["type"] / told["subfolder"] / told["filename"]
+
+
+async def _run(url: str, prompt: Prompt, on_step: OnStep) -> dict[str, dict[str, Any]]:
     client = uuid.uuid4().hex
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None, sock_connect=30)) as session:
         async with session.ws_connect(f"{url}/ws?clientId={client}", max_msg_size=0, heartbeat=60) as events:
@@ -48,7 +68,7 @@ async def _run(url: str, prompt: Prompt, node: str, on_step: OnStep) -> list[tup
                 answer.raise_for_status()
                 prompt_id = (await answer.json())["prompt_id"]
             try:
-                await _follow(events, prompt, prompt_id, on_step)
+                await _follow(events, prompt_id, on_step)
             except (PromptFailed, ComfyUIGone):
                 raise
             except BaseException:  # the task was cancelled
@@ -56,12 +76,11 @@ async def _run(url: str, prompt: Prompt, node: str, on_step: OnStep) -> list[tup
                 raise
         async with session.get(f"{url}/history/{prompt_id}") as answer:
             answer.raise_for_status()
-            outputs = (await answer.json())[prompt_id]["outputs"]
-        saved = outputs.get(node, {}).get("images", [])
-        return [(image, await _fetch(session, url, image)) for image in saved]
+            outputs: dict[str, dict[str, Any]] = (await answer.json())[prompt_id]["outputs"]
+            return outputs
 
 
-async def _follow(events: aiohttp.ClientWebSocketResponse, prompt: Prompt, prompt_id: str, on_step: OnStep) -> None:
+async def _follow(events: aiohttp.ClientWebSocketResponse, prompt_id: str, on_step: OnStep) -> None:
     """Read ComfyUI's messages until the prompt has ended."""
     async for message in events:
         if message.type is not aiohttp.WSMsgType.TEXT:
@@ -70,8 +89,8 @@ async def _follow(events: aiohttp.ClientWebSocketResponse, prompt: Prompt, promp
         kind, data = event["type"], event.get("data", {})
         if data.get("prompt_id") != prompt_id:
             continue
-        if kind == "progress" and prompt.get(data.get("node"), {}).get("class_type") in SAMPLERS:
-            on_step(data["value"] / max(1, data["max"]))
+        if kind == "progress" and data.get("node"):
+            on_step(data["node"], data["value"] / max(1, data["max"]))
         elif kind == "executing" and data.get("node") is None:
             return
         elif kind == "execution_error":
@@ -89,9 +108,3 @@ async def _interrupt(session: aiohttp.ClientSession, url: str, prompt_id: str) -
         await session.post(f"{url}/interrupt", timeout=timeout)
     except (aiohttp.ClientError, asyncio.TimeoutError, OSError):
         return
-
-
-async def _fetch(session: aiohttp.ClientSession, url: str, image: dict[str, str]) -> bytes:
-    async with session.get(f"{url}/view", params=image) as answer:
-        answer.raise_for_status()
-        return await answer.read()

@@ -5,10 +5,11 @@ import itertools
 import json
 import os
 import re
+import shutil
 import struct
 import tempfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".tga")
@@ -114,6 +115,20 @@ def digest(*contents: bytes | Path) -> str:
         data = content.read_bytes() if isinstance(content, Path) else content
         total.update(struct.pack(">Q", len(data)) + data)
     return total.hexdigest()
+
+
+def copy_frames(files: Mapping[int, Path], folder: Path) -> None:
+    """Copy the pictures of frames into a folder, under names that say no more than their numbers."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for frame, path in files.items():
+        shutil.copyfile(path, folder / f"frame_{frame:08}{path.suffix.lower()}")
+
+
+def copy_inputs(files: Mapping[str, Path], folder: Path) -> None:
+    """Copy files into ComfyUI's input folder: {name there: file}; those that are there already stay."""
+    for name, path in files.items():
+        if not (folder / name).is_file() or digest(folder / name) != digest(path):
+            shutil.copyfile(path, folder / name)
 
 
 def check_carrier(path: Path) -> None:

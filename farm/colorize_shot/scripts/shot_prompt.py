@@ -9,12 +9,21 @@ import json
 from pathlib import Path
 from typing import Any
 
-from shot_files import POSITIONS, ShotError
+from shot_files import POSITIONS, ShotError, digest, numbered
 
 Prompt = dict[str, Any]
+LOADER = "ColorizeLoadFrames"
 
 
 def read_workflow(path: Path) -> Prompt:
+    """Read a workflow that colours frames."""
+    prompt = read_prompt(path)
+    find(prompt, LOADER, "Drawings")
+    saver(prompt)
+    return prompt
+
+
+def read_prompt(path: Path) -> Prompt:
     """Read a workflow in API format."""
     try:
         prompt = json.loads(path.read_text(encoding="utf-8"))
@@ -22,8 +31,6 @@ def read_workflow(path: Path) -> Prompt:
         raise ShotError(f"{path} cannot be read as a workflow: {error}") from error
     if not isinstance(prompt, dict) or not all(isinstance(n, dict) and "class_type" in n for n in prompt.values()):
         raise ShotError(f"{path} is no workflow in API format. In ComfyUI: File > Export (API).")
-    find(prompt, "ColorizeLoadFrames", "Drawings")
-    saver(prompt)
     return prompt
 
 
@@ -80,13 +87,51 @@ def without_masks(prompt: Prompt) -> Prompt:
 
 def reading(prompt: Prompt, title: str) -> tuple[str, str]:
     """Return how a Load Frames node reads its folder: which number in a name counts, and what of a missing one."""
-    inputs = prompt[find(prompt, "ColorizeLoadFrames", title)]["inputs"]
+    inputs = prompt[find(prompt, LOADER, title)]["inputs"]
     number, missing = inputs.get("number", "last"), inputs.get("missing", "refuse")
     if str(number) not in POSITIONS or str(missing) not in ("refuse", "hold", "skip"):
         raise ShotError(
             f"`number` and `missing` of Load Frames {title} are {number} and {missing}; set both on the node."
         )
     return number, missing
+
+
+def find_frames(
+    prompt: Prompt, frames: list[int], drawings: Path, masks: Path | None
+) -> tuple[str, dict[int, Path], dict[int, Path]]:
+    """Find a job's pictures as the workflow that colours them reads their names.
+
+    Returns:
+        Which number in a name counts; {number: drawing}; {number: mask}, none without a folder of masks.
+    """
+    position, missing = reading(prompt, "Drawings")
+    drawn = numbered(drawings, frames, position, missing)
+    if not masks:
+        return position, drawn, {}
+    number, missing = reading(prompt, "Masks")
+    # A mask that is missing cannot be skipped: its drawing is there.
+    return position, drawn, numbered(masks, list(drawn), number, "hold" if missing == "hold" else "refuse")
+
+
+def hash_of(prompt: Prompt, inputs: dict[str, Path]) -> str:
+    """Hash a prompt without its titles, and the files {name: file} that it names."""
+    nodes = {key: {k: v for k, v in node.items() if k != "_meta"} for key, node in prompt.items()}
+    parts = [json.dumps(nodes, sort_keys=True).encode()]
+    parts += [part for name, path in sorted(inputs.items()) for part in (name.encode(), path.read_bytes())]
+    return digest(*parts)
+
+
+def read_folder(prompt: Prompt, node_id: str, folder: str) -> None:
+    """Make a Load Frames node read a subfolder of ComfyUI's input folder that holds just the job's frames."""
+    inputs = prompt[node_id]["inputs"]
+    inputs["folder"] = folder
+    for name in ("first_frame", "frame_count"):
+        if not isinstance(inputs.get(name), list):
+            inputs[name] = 0
+    for name in ("number", "missing"):  # by these the job has chosen the files already
+        inputs.pop(name, None)
+    if not isinstance(inputs.get("frame_numbers"), list):
+        inputs.pop("frame_numbers", None)
 
 
 def for_frames(prompt: Prompt, first: int, drawings: str, masks: str | None) -> Prompt:
@@ -96,22 +141,14 @@ def for_frames(prompt: Prompt, first: int, drawings: str, masks: str | None) -> 
         first: the first frame's number. drawings, masks: subfolders of ComfyUI's input folder.
     """
     prompt = copy.deepcopy(prompt)
-    folders = {find(prompt, "ColorizeLoadFrames", "Drawings"): drawings}
+    folders = {find(prompt, LOADER, "Drawings"): drawings}
     if masks is not None:
-        masks_node = find(prompt, "ColorizeLoadFrames", "Masks")
+        masks_node = find(prompt, LOADER, "Masks")
         if masks_node in folders:
             raise ShotError("The job has masks, but the workflow has no Load Frames node titled Masks.")
         folders[masks_node] = masks
     for node_id, folder in folders.items():
-        inputs = prompt[node_id]["inputs"]
-        inputs["folder"] = folder
-        for name in ("first_frame", "frame_count"):  # the folder holds just the frames of the run
-            if not isinstance(inputs.get(name), list):
-                inputs[name] = 0
-        for name in ("number", "missing"):  # by these the job has chosen the files already
-            inputs.pop(name, None)
-        if not isinstance(inputs.get("frame_numbers"), list):
-            inputs.pop("frame_numbers", None)
+        read_folder(prompt, node_id, folder)
     for node in prompt.values():
         if node["class_type"] == "ColorizeSampleSequence" and not isinstance(node["inputs"].get("first_frame"), list):
             node["inputs"]["first_frame"] = first

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from colorizediffusion.colorize_core.prepare.regions import region_indices
+from colorizediffusion.colorize_core.prepare.regions import region_indices, soft_regions
 from colorizediffusion.colorize_core.sampling.split_attention import Projected, split_attention, tokens_by_region
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -70,6 +70,27 @@ def test_it_is_the_plain_formula(labels, merge, strengths):
         merge,
     )
     assert torch.allclose(ours, plainly(inputs, layout, 4, strengths, additions, merge), atol=1e-5)
+
+
+@pytest.mark.parametrize(("characters", "pairs"), [(1, True), (2, False)])
+def test_soft_regions_are_added_up_with_their_weights_into_what_is_given(characters, pairs):
+    generator = torch.Generator().manual_seed(5)
+    masks = [torch.rand(1, 3, 4, generator=generator) for _ in range(characters)]
+    masks[0][:, 0] = 0.0
+    (index,), regions = soft_regions(masks, 3, 4), characters + 1
+    assert index.pairs is pairs
+    inputs, _ = inputs_for(12, regions)
+    given = torch.zeros(2 * B, 12, C)
+    ours = split_attention(
+        inputs, index, tokens_by_region(regions * N, [N] * regions), [1.0] * regions, attend, out=given[::2]
+    )
+    expected = torch.zeros_like(inputs.q)
+    for region, (positions, weight) in enumerate(zip(index.positions, index.weights, strict=True)):
+        own = slice(region * N, (region + 1) * N)
+        part = slice(None) if positions is None else positions
+        expected[:, part] += attend(inputs.q, inputs.k[:, own], inputs.v[:, own])[:, part] * weight[:, None]
+    assert torch.allclose(ours, expected, atol=1e-6)
+    assert ours.data_ptr() == given.data_ptr() and not given[1::2].any()
 
 
 def test_without_additions_and_with_equal_tokens_it_is_plain_attention():

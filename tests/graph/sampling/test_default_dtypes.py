@@ -9,14 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from golden_cases import relative_error, unet_call
+from golden_cases import TOLERANCE, relative_error, values_of_call
 from module_files import load_file
 
 HERE = Path(__file__).resolve()
-#: Relative error of v that is allowed when the UNet's weights are of a type. Rounding these made-up weights to
-#: float8_e4m3fn and computing in float32 costs 0.39 by itself.
-TOLERANCE = {"float32": 1e-2, "float16": 1e-2, "bfloat16": 8e-2, "float8_e4m3fn": 0.45}
-
 
 #: For their cases and their wiring.
 pipeline, xl = (load_file(HERE.with_name(f"test_golden_{name}.py"), f"golden_{name}") for name in ("pipeline", "xl"))
@@ -30,9 +26,7 @@ def test_case(graph, golden, name):
     _, model, positive, negative = graph(pipeline.CASES[name])
     dtype = str(model.model.get_dtype()).removeprefix("torch.")
     group = golden.group(f"case/{name}")
-    for row in range(2):
-        x, t, v = (group[key][row : row + 1] for key in ("in/x", "in/t", "out/v"))
-        ours = unet_call(model, positive, negative, x, t[0])[row : row + 1]
+    for row, (_, ours, v) in enumerate(values_of_call(model, positive, negative, group)):
         error = relative_error(ours, v)
         print(f"case/{name} row {row}, UNet in {dtype}: relative error {error:.1e}")
         assert error <= TOLERANCE[dtype]
@@ -44,9 +38,7 @@ def test_xl_case(graphs, golden_xl, model):
     _, patched, positive, negative = graphs[model].wire(graphs[model].params(model, "background"))
     dtype = str(patched.model.get_dtype()).removeprefix("torch.")
     group = golden_xl.group(f"case/{model}/background")
-    for row in range(2):
-        x, t, v = (group[key][row : row + 1] for key in ("in/x", "in/t", "out/v"))
-        ours = unet_call(patched, positive, negative, x, t[0])[row : row + 1]
+    for row, (_, ours, v) in enumerate(values_of_call(patched, positive, negative, group)):
         error = relative_error(ours, v)
         print(f"xl {model} row {row}, UNet in {dtype}: relative error {error:.1e}")
         assert error <= TOLERANCE[dtype]

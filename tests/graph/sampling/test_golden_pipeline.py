@@ -1,56 +1,11 @@
 """The published implementation's numbers, through the nodes in a real ComfyUI (host in float32)."""
 
-from dataclasses import dataclass, field
-
 import pytest
-from golden_cases import as_image, check_injection, sample_with_guider, unet_call
+from golden_cases import EXACT, as_image, check_injection, sample_with_guider, values_of_call
+from golden_graphs import CASES, V2Graph
 
-ENCODER_TOLERANCE = 2e-5
 LATENT_TOLERANCE = 1e-3
 STEPS, CFG = 6, 4.0
-
-
-@dataclass(frozen=True)
-class Case:
-    """What is on in a case of the golden data, in the terms of the nodes."""
-
-    mask: bool = False
-    background: str | None = None
-    bleach_threshold: float = 0.5
-    background_factor: float = 1.0
-    style: bool = False
-    style_merge: float = 0.0
-    sketch_strength: float = 1.0
-    apply: dict = field(default_factory=dict)
-
-
-CASES = {
-    "plain": Case(),
-    "foreground": Case(mask=True),
-    "background": Case(mask=True, background="bleached_reference"),
-    "background_image": Case(mask=True, background="background_image"),
-    "style": Case(style=True),
-    "style_background_image": Case(
-        mask=True, background="background_image", style=True, style_merge=0.25, apply={"merge": 0.25}
-    ),
-    "all": Case(mask=True, background="bleached_reference", style=True),
-    "thresholds": Case(mask=True, background="bleached_reference", bleach_threshold=0.3, apply={"threshold": 0.4}),
-    "scaled": Case(
-        mask=True,
-        background="bleached_reference",
-        background_factor=0.8,
-        style=True,
-        sketch_strength=1.2,
-        apply={
-            "foreground_strength": 0.7,
-            "background_strength": 0.9,
-            "merge": 0.3,
-            "encoder_strength": 0.9,
-            "color_strength": 0.8,
-            "semantic_strength": 0.6,
-        },
-    ),
-}
 
 
 @pytest.fixture(scope="module")
@@ -60,52 +15,8 @@ def loaded(pack, tiny_checkpoint):
 
 @pytest.fixture(scope="module")
 def graph(pack, loaded, golden):
-    """A function that wires a case and returns (model, positive, negative)."""
-    model, colorizer, control_net, vae, clip_vision = loaded
-    images = {name: as_image(golden[f"images/in/{name}"]) for name in ("reference", "background", "sketch")}
-    masks = {name: golden[f"images/in/{name}"][:, 0] for name in ("reference_mask", "sketch_mask")}
-    height, width = images["sketch"].shape[1:3]
-    common = {"colorizer": colorizer, "vae": vae, "clip_vision": clip_vision, "width": width, "height": height}
-
-    def wire(case: Case):
-        (carrier,) = pack.run("ColorizeEncodeReference", clip_vision=clip_vision, image=images["reference"])
-        if case.style:
-            extra = {"background": images["background"], "merge": case.style_merge} if case.style_merge else {}
-            (carrier,) = pack.run("ColorizeEncodeStyle", carrier=carrier, image=images["reference"], **common, **extra)
-        if case.background:
-            image = images["background"]
-            if case.background == "bleached_reference":
-                (image,) = pack.run(
-                    "ColorizeBleach",
-                    image=images["reference"],
-                    mask=masks["reference_mask"],
-                    threshold=case.bleach_threshold,
-                )
-            (carrier,) = pack.run(
-                "ColorizeEncodeBackground",
-                carrier=carrier,
-                image=image,
-                strength=case.background_factor,
-                source=case.background,
-                **common,
-            )
-        optional = {"sketch_mask": masks["sketch_mask"]} if case.mask else {}
-        patched, positive, negative = pack.run(
-            "ColorizeApply", model=model, colorizer=colorizer, carrier=carrier, **optional, **case.apply
-        )
-        positive, negative = pack.run(
-            "ControlNetApplyAdvanced",
-            positive=positive,
-            negative=negative,
-            control_net=control_net,
-            image=images["sketch"],
-            strength=case.sketch_strength,
-            start_percent=0.0,
-            end_percent=1.0,
-        )
-        return carrier, patched, positive, negative
-
-    return wire
+    """A function that wires a case and returns (carrier, model, positive, negative)."""
+    return V2Graph(pack, loaded, golden).wire
 
 
 def test_tokens(pack, loaded, golden, table):
@@ -113,8 +24,8 @@ def test_tokens(pack, loaded, golden, table):
         "ColorizeEncodeReference", clip_vision=loaded[4], image=as_image(golden["images/in/reference"])
     )
     tokens = golden["reference_tokens/out/tokens"]
-    table.check("tokens", carrier.tokens, tokens[:, 1:], ENCODER_TOLERANCE)
-    table.check("class token", carrier.class_token, tokens[:, :1], ENCODER_TOLERANCE)
+    table.check("tokens", carrier.tokens, tokens[:, 1:], EXACT)
+    table.check("class token", carrier.class_token, tokens[:, :1], EXACT)
 
 
 @pytest.mark.parametrize("name", ["sketch_hints", "blank_sketch_hints"])
@@ -139,22 +50,20 @@ def test_hints(host, pack, loaded, golden, table, name):
         hints = control.get_control(torch.zeros(1, 4, 24, 16), torch.ones(1), {}, 1, {})["input"]
     assert [i for i, hint in enumerate(hints[::-1]) if hint is not None] == [0, 3, 6, 9, 11]
     for i, block in enumerate((0, 3, 6, 9, 11)):
-        table.check(f"{name}/{i}", hints[::-1][block], golden[f"{name}/out/{i}"], ENCODER_TOLERANCE)
+        table.check(f"{name}/{i}", hints[::-1][block], golden[f"{name}/out/{i}"], EXACT)
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_case(pack, graph, golden, table, name):
     carrier, model, positive, negative = graph(CASES[name])
     group = golden.group(f"case/{name}")
-    table.check(f"case/{name}/context", positive[0][0], group["out/context"], ENCODER_TOLERANCE)
+    table.check(f"case/{name}/context", positive[0][0], group["out/context"], EXACT)
     for key, ours in (("background_features", carrier.background_features), ("style_modulations", carrier.style)):
         for i, tensor in enumerate(ours):
             if f"out/{key}.{i}" in group:
-                table.check(f"case/{name}/{key}.{i}", tensor, group[f"out/{key}.{i}"], ENCODER_TOLERANCE)
-    for row, kind in enumerate(("conditional", "reference-free")):
-        x, t, v = (group[key][row : row + 1] for key in ("in/x", "in/t", "out/v"))
-        ours = unet_call(model, positive, negative, x, t[0])[row : row + 1]
-        table.check(f"case/{name}/v {kind}", ours, v, ENCODER_TOLERANCE)
+                table.check(f"case/{name}/{key}.{i}", tensor, group[f"out/{key}.{i}"], EXACT)
+    for kind, ours, v in values_of_call(model, positive, negative, group):
+        table.check(f"case/{name}/v {kind}", ours, v, EXACT)
 
 
 @pytest.mark.parametrize("name", ["plain", "background_image", "all"])
