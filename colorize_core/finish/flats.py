@@ -86,11 +86,14 @@ def make_flats(
     lines = regions.lines[0].numpy()
     candidates = candidates_of(palette)
     families = Families.in_palette(palette)
-    voters = call_voters(rgb, filled, lines, table.area, all_=choice.shading == "keep")
+    held = regions.tracked and regions.palette == palette  # the whole shot has voted
+    seen, votes = candidates, None
+    if not held or choice.shading != "flat" or choice.unsure == "pixels":
+        voters = call_voters(rgb, filled, lines, table.area, all_=choice.shading == "keep")
+        stop()
+        seen, votes = as_the_picture_has_them(voters, candidates, families)
     stop()
-    seen, votes = as_the_picture_has_them(voters, candidates, families)
-    stop()
-    if regions.tracked and regions.palette == palette:  # the whole shot has voted
+    if votes is None or held:
         swatch, agreement, decided, track = table.swatch.copy(), table.agreement, table.decided, table.track
     else:
         swatch, agreement = elect(votes, candidates, families, surrounding(regions))
@@ -115,7 +118,7 @@ def make_flats(
     done = with_paint(regions, palette, table, paint)
     filled, colors = done.filled[0].numpy(), with_paper(palette)
     paint = paint if done.paint is None else done.paint[0].numpy()
-    if choice.shading == "keep":
+    if choice.shading == "keep" and votes is not None:
         moved = candidates[torch.from_numpy(swatch)] - torch.from_numpy(votes.median)
         shown = torch.cat([to_rgb(lab[t : t + ROWS] + moved[filled[t : t + ROWS]]) for t in range(0, len(lab), ROWS)])
         split = torch.from_numpy((paint != swatch[filled]) & unsure[filled])
