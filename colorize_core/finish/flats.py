@@ -18,10 +18,12 @@ from .tones import shaded
 from .votes import (
     ROWS,
     Families,
+    Voters,
     Votes,
     as_the_picture_has_them,
     call_voters,
     lab_of,
+    medians,
     nearness,
 )
 
@@ -81,22 +83,20 @@ def make_flats(
         corrections: [1, h', w', 3]; see `corrected`.
         stop: called now and then; raises when the user has cancelled.
     """
-    filled, table = regions.filled[0].numpy(), regions.tables[0]
     rgb = resize_picture(picture, *regions.size)[0]
-    lines = regions.lines[0].numpy()
-    candidates = candidates_of(palette)
-    families = Families.in_palette(palette)
+    families, colors = Families.in_palette(palette), with_paper(palette)
+    table, seen, voters, votes = regions.tables[0], colors / 255, None, None
     held = regions.tracked and regions.palette == palette  # the whole shot has voted
-    seen, votes = candidates, None
     if not held or choice.shading != "flat" or choice.unsure == "pixels":
+        filled, lines = regions.filled[0].numpy(), regions.lines[0].numpy()
         voters = call_voters(rgb, filled, lines, table.area, all_=choice.shading == "keep")
         stop()
-        seen, votes = as_the_picture_has_them(voters, candidates, families)
+        seen, votes = as_the_picture_has_them(voters, seen, families)
     stop()
     if votes is None or held:
         swatch, agreement, decided, track = table.swatch.copy(), table.agreement, table.decided, table.track
     else:
-        swatch, agreement = elect(votes, candidates, families, surrounding(regions))
+        swatch, agreement = elect(votes, candidates_of(palette), families, surrounding(regions))
         decided, track = np.zeros(len(table), dtype=bool), np.full(len(table), -1)
     if corrections is not None:
         alike = families.of[: len(palette)] if choice.shading == "two_tones" else None
@@ -104,39 +104,51 @@ def make_flats(
         swatch, agreement, dotted = corrected(corrections, labels, swatch, agreement, palette, alike)
         decided = decided | dotted
     swatch[0] = NO_SWATCH
-    unsure = (agreement < choice.unsure_below) & (np.arange(len(table)) > 0)
-    paint = swatch.astype(np.int16)[filled]
-    by_pixel = choice.unsure == "pixels" and bool(unsure.any())
-    lab = lab_of(rgb) if by_pixel or choice.shading != "flat" else torch.empty(0)
-    if choice.shading == "two_tones":
-        paint = shaded(paint, lab, filled, swatch, lines, palette, seen)
-    if by_pixel:
+    unsure = (agreement < choice.unsure_below) & (np.arange(len(swatch)) > 0)
+    paint = painted(rgb, regions, palette, swatch, seen, choice.shading)
+    if choice.unsure == "pixels":
         for region in np.flatnonzero(unsure).tolist():
-            paint_by_pixel(paint, lab, filled, region, table.box[region], seen, families)
+            paint_by_pixel(paint, rgb, regions, region, seen, families)
             stop()
     table = replace(table, swatch=swatch, agreement=agreement, track=track, decided=decided)
     done = with_paint(regions, palette, table, paint)
-    filled, colors = done.filled[0].numpy(), with_paper(palette)
+    filled = done.filled[0].numpy()
     paint = paint if done.paint is None else done.paint[0].numpy()
-    if choice.shading == "keep" and votes is not None:
-        moved = candidates[torch.from_numpy(swatch)] - torch.from_numpy(votes.median)
-        shown = torch.cat([to_rgb(lab[t : t + ROWS] + moved[filled[t : t + ROWS]]) for t in range(0, len(lab), ROWS)])
-        split = torch.from_numpy((paint != swatch[filled]) & unsure[filled])
-        shown = torch.where(split[..., None], colors[torch.from_numpy(paint).long()] / 255, shown)
-    else:
-        shown = colors[torch.from_numpy(paint).long()].float() / 255
+    marked = unsure[filled]
+    shown = colors[torch.from_numpy(paint).long()] / 255
+    if choice.shading == "keep" and voters is not None:
+        own = torch.from_numpy((paint != swatch[filled]) & marked)  # an unsure region's, each pixel by itself
+        shown = torch.where(own[..., None], shown, moved(rgb, filled, shifts(voters, swatch, palette)))
     shown = torch.where(torch.from_numpy(filled == 0)[..., None], rgb, shown)
-    return Flats(shown[None], done, torch.from_numpy(unsure[filled]).float()[None])
+    return Flats(shown[None], done, torch.from_numpy(marked).float()[None])
 
 
 def candidates_of(palette: Palette) -> Tensor:
-    """Return what pixels vote for [S + 1, 3], CIELAB: the swatches, and paper last."""
-    return torch.cat([palette.lab, to_lab(torch.tensor([PAPER]) / 255)])
+    """Return what may be voted for [S + 1, 3], CIELAB: the swatches, and paper last."""
+    return to_lab(with_paper(palette) / 255)
 
 
 def with_paper(palette: Palette) -> Tensor:
     """Return the colours that paint stands for, [S + 1, 3] uint8: `NO_SWATCH`, the last one, is paper."""
     return torch.cat([palette.colors, torch.tensor([PAPER], dtype=torch.uint8)])
+
+
+def painted(
+    rgb: Tensor, regions: Regions, palette: Palette, swatch: np.ndarray, seen: Tensor, shading: str
+) -> np.ndarray:
+    """Return the swatch of every pixel: its region's, or with two tones of that and its shadow the right one.
+
+    Args:
+        rgb: [H, W, 3] in [0, 1]. swatch: [R] int64. seen: [S + 1, 3], sRGB, the swatches as the picture has them.
+
+    Returns:
+        [H, W] int16.
+    """
+    filled = regions.filled[0].numpy()
+    paint = swatch.astype(np.int16)[filled]
+    if shading != "two_tones":
+        return paint
+    return shaded(paint, lab_of(rgb), filled, swatch, regions.lines[0].numpy(), palette, to_lab(seen.clamp(0, 1)))
 
 
 def with_paint(
@@ -162,6 +174,17 @@ def with_paint(
         palette=palette,
         paint=torch.from_numpy(paint)[None],
     )
+
+
+def shifts(voters: Voters, swatch: np.ndarray, palette: Palette) -> Tensor:
+    """Return what brings each region's median onto its swatch: [R, 3] float32, in CIELAB."""
+    return candidates_of(palette)[torch.from_numpy(swatch)] - torch.from_numpy(medians(voters))
+
+
+def moved(rgb: Tensor, filled: np.ndarray, by: Tensor) -> Tensor:
+    """Return the picture [H, W, 3] with its regions' colours moved by [R, 3], in CIELAB, and its shading kept."""
+    lab = lab_of(rgb)
+    return torch.cat([to_rgb(lab[t : t + ROWS] + by[filled[t : t + ROWS]]) for t in range(0, len(lab), ROWS)])
 
 
 def surrounding(regions: Regions) -> np.ndarray:
@@ -215,28 +238,20 @@ def paper_or_white(votes: Votes, candidates: Tensor, around: np.ndarray) -> tupl
 
 
 def paint_by_pixel(
-    paint: np.ndarray,
-    lab: Tensor,
-    filled: np.ndarray,
-    region: int,
-    box: np.ndarray,
-    candidates: Tensor,
-    families: Families,
+    paint: np.ndarray, rgb: Tensor, regions: Regions, region: int, candidates: Tensor, families: Families
 ) -> None:
     """Give every pixel of a region the swatch that it and those around it in the region vote for, in place.
 
     Args:
-        paint: [H, W] int16, written to. lab: [H, W, 3]. filled: [H, W] int32. box: [4], the region's.
-        candidates: [S + 1, 3], CIELAB, the last of them paper.
+        paint: [H, W] int16, written to. rgb: [H, W, 3] in [0, 1].
+        candidates: [S + 1, 3], sRGB, the last of them paper.
     """
-    left, top, right, bottom = box
+    left, top, right, bottom = regions.tables[0].box[region]
     at = np.s_[top:bottom, left:right]
-    inside = filled[at] == region
-    near = (
-        nearness(lab[at].reshape(-1, 3), candidates, families.often).reshape(*inside.shape, -1).numpy()
-        * inside[..., None]
-    )
-    across = 2 * round(SMOOTH * max(filled.shape) / 2) + 1
+    inside = regions.filled[0].numpy()[at] == region
+    near = nearness(rgb[at].reshape(-1, 3), candidates, families.often).reshape(*inside.shape, -1).numpy()
+    near = near * inside[..., None]
+    across = 2 * round(SMOOTH * max(paint.shape) / 2) + 1
     best = uniform_filter(near, (across, across, 0), mode="constant").argmax(axis=2)
     paint[at][inside] = np.where(best == len(candidates) - 1, NO_SWATCH, best)[inside]
 

@@ -111,18 +111,22 @@ def cropped(name: str, color: np.ndarray, alpha: np.ndarray, **more: object) -> 
     Args:
         color: [H, W, 3] uint8, or [3] for one colour. alpha: [H, W] uint8. more: other attributes of the layer.
     """
-    rows, columns = np.flatnonzero(alpha.any(axis=1)), np.flatnonzero(alpha.any(axis=0))
+    rows, columns = np.flatnonzero(alpha.max(axis=1)), np.flatnonzero(alpha.max(axis=0))
     if not len(rows):
         return []
     box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
     pixels = np.empty((*alpha[box].shape, 4), dtype=np.uint8)
-    pixels[..., :3] = color if color.ndim == 1 else color[box]
+    for channel in range(3):  # one after the other: numpy is slow where the last axis is short
+        pixels[..., channel] = color[channel] if color.ndim == 1 else color[(*box, channel)]
     pixels[..., 3] = alpha[box]
     return [Layer(layer_name(name), pixels, int(columns[0]), int(rows[0]), **more)]  # type: ignore[arg-type]
 
 
 def _bytes(picture: np.ndarray) -> np.ndarray:
-    return np.rint(picture.clip(0, 1) * 255).astype(np.uint8)
+    """Return a picture in 8 bits; what it had before is lost."""
+    np.clip(picture, 0, 1, out=picture)
+    picture *= 255
+    return np.rint(picture, out=picture).astype(np.uint8)
 
 
 def _blended(document: Document, top: int, bottom: int) -> np.ndarray:
@@ -148,25 +152,31 @@ def _blended(document: Document, top: int, bottom: int) -> np.ndarray:
 
 
 def _lay(canvas: np.ndarray, layer: Layer, top: int, clipped: bool = False) -> None:
-    """Lay a layer on a canvas whose first row is the document's row `top`, where the layer is not transparent."""
+    """Lay a layer on a canvas whose first row is the document's row `top`, where the layer is not transparent.
+
+    Args:
+        canvas: [h, W, 4] float32 in one piece, written to.
+    """
     first, last = max(layer.top, top), min(layer.top + len(layer.pixels), top + len(canvas))
     if first >= last or not layer.visible:
         return
     pixels = layer.pixels[first - layer.top : last - layer.top]
-    rows, columns = np.nonzero(pixels[..., 3])
-    at = rows + (first - top), columns + layer.left
-    source = pixels[rows, columns].astype(np.float32) / 255
+    place = np.flatnonzero(pixels[..., 3] != 0)
+    source = pixels.reshape(-1, 4).take(place, axis=0).astype(np.float32) / 255
+    at = place + place // pixels.shape[1] * (canvas.shape[1] - pixels.shape[1])
+    at += (first - top) * canvas.shape[1] + layer.left
+    canvas = canvas.reshape(-1, 4)
     color, alpha = source[:, :3], source[:, 3:] * layer.opacity
     if layer.blend == "normal" and not clipped and alpha.min(initial=1) == 1:  # as all flat colours are
         canvas[at] = source
         return
-    below = canvas[at]
+    below = canvas.take(at, axis=0)
     under = below[:, 3:]
     if layer.blend != "normal" or clipped:
         beneath = below[:, :3] / np.where(under > 0, under, 1)
         blended = BLENDS[layer.blend](beneath, color)
         if clipped:
-            canvas[(*at, slice(3))] = (beneath + alpha * (blended - beneath)) * under
+            canvas[at, :3] = (beneath + alpha * (blended - beneath)) * under
             return
         color = color + under * (blended - color)
     canvas[at] = np.concatenate([color, np.ones_like(alpha)], axis=1) * alpha + below * (1 - alpha)

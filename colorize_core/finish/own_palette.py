@@ -10,13 +10,11 @@ from ..prepare.pictures import resize_picture
 from .color import to_lab, to_rgb
 from .color_names import numbered_names
 from .flats import LIKE_PAPER, PAPER, surrounding
+from .near_colors import near_colors
 from .palette import Palette, Swatch
 from .regions import Regions
 from .tones import lit_and_shaded
 from .votes import call_voters, lab_of, medians
-
-#: Medians nearer than this, as ΔE of 1976, are one colour.
-MERGE = 4.0
 
 
 @dataclass(frozen=True)
@@ -63,19 +61,9 @@ def own_palette(frames: list[Medians]) -> Palette:
     lab, area, shadow = (
         np.concatenate([getattr(frame, name) for frame in frames]) for name in ("lab", "area", "shadow")
     )
-    merged: list[list[int]] = []
-    middles: list[np.ndarray] = []
-    for place in np.argsort(-area, kind="stable"):
-        apart = np.linalg.norm(np.array(middles).reshape(-1, 3) - lab[place], axis=1)
-        near = int(apart.argmin()) if len(apart) and apart.min() < MERGE else None
-        if near is None:
-            merged.append([place])
-            middles.append(lab[place])
-        else:
-            merged[near].append(place)
-            middles[near] = np.average(lab[merged[near]], axis=0, weights=area[merged[near]])
+    merged = near_colors(lab, area)
     swatches: list[Swatch] = []
-    colors = [as_bytes(middle) for middle in middles]
+    colors = [as_bytes(np.average(lab[members], axis=0, weights=area[members])) for members in merged]
     for members, color, name in zip(merged, colors, numbered_names(torch.tensor(colors).reshape(-1, 3)), strict=True):
         swatches.append(Swatch(name, color))
         has = ~np.isnan(shadow[members, 0])

@@ -9,10 +9,11 @@ from scipy.ndimage import binary_dilation
 from torch import Tensor
 
 from ..errors import ColorizeError
-from .color import difference_76, to_lab
+from .color import to_lab
 from .color_code import code_of
 from .drawn_lines import line_color, line_ink
 from .layer_document import Document, Layer, cropped
+from .near_colors import near_colors
 from .palette import Palette, Swatch
 from .regions import NO_SWATCH, Regions, color_sums
 from .shading_layers import shading_of
@@ -21,8 +22,6 @@ from .shading_layers import shading_of
 LINES, BACKGROUND, CHARACTER, COLORS, PICTURE, REST = "lines", "background", "character", "colours", "picture", "rest"
 #: How colours become layers.
 COLORS_AS = ("one_layer_a_swatch", "one_layer")
-#: Colours of regions without swatches that are closer than this, in ΔE of 1976, are one.
-SAME_COLOR = 4.0
 #: Mask from which a pixel belongs to the character, whose flat colours have hard edges.
 INSIDE = 128
 #: Ink above which a pixel's colour is hidden by the line.
@@ -134,31 +133,12 @@ def flats_of(regions: Regions, image: np.ndarray | None, hidden: np.ndarray) -> 
         whole, _ = color_sums(labels.ravel(), image.reshape(-1, 3), count)
         sums, areas = np.where(unseen[:, None], whole, sums), np.where(unseen, every, areas)
     means = np.rint(sums / np.maximum(areas, 1)[:, None]).astype(np.uint8)
-    chosen, members = _merged(means[1:], every[1:])
-    found = [(int(red), int(green), int(blue)) for red, green, blue in means[1:][chosen]]
-    swatches = [Swatch(code_of(color), color) for color in found]
-    return Flats(Palette(tuple(swatches)), np.concatenate([[NO_SWATCH], members])[labels])
-
-
-def _merged(colors: np.ndarray, area: np.ndarray) -> tuple[list[int], np.ndarray]:
-    """Choose among colours [R, 3] uint8, the largest areas first, so that each is close to one that is chosen.
-
-    Returns:
-        Indices of those chosen; for each colour the place among them, `NO_SWATCH` where it has no area.
-    """
-    lab = to_lab(torch.from_numpy(colors).float() / 255)
-    chosen: list[int] = []
-    members = np.full(len(colors), NO_SWATCH)
-    for index in np.argsort(-area, kind="stable"):
-        if not area[index]:
-            break
-        apart = difference_76(lab[chosen], lab[index]) if chosen else lab.new_full((1,), torch.inf)
-        nearest = int(apart.argmin())
-        if apart[nearest] >= SAME_COLOR:
-            nearest = len(chosen)
-            chosen.append(int(index))
-        members[index] = nearest
-    return chosen, members
+    groups = near_colors(to_lab(torch.from_numpy(means) / 255).numpy(), np.where(np.arange(count) > 0, every, 0))
+    swatch = np.full(count, NO_SWATCH)
+    for number, members in enumerate(groups):
+        swatch[members] = number
+    found = [(int(red), int(green), int(blue)) for red, green, blue in means[[members[0] for members in groups]]]
+    return Flats(Palette(tuple(Swatch(code_of(color), color) for color in found)), swatch[labels])
 
 
 def _with_flats(

@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from scipy.ndimage import distance_transform_edt
+from scipy.ndimage import find_objects
 
+from .basins import nearest
 from .color import to_display, to_linear
 
 #: Greatest difference, in levels of 255, that is rounding and no shading.
@@ -42,11 +43,12 @@ def shading_of(
     apart = np.abs(flat[seen].astype(np.int16) - image[seen]).max(initial=0)
     if apart <= ROUNDING:
         return []
-    darker, lighter = looked_up(multiplied(linear), flat, image), looked_up(screened(), flat, image)
+    darker, lighter = looked_up([multiplied(linear), screened()], flat, image)
     under = colored & hidden
     if under.any():
-        rows, columns = distance_transform_edt(~seen, return_distances=False, return_indices=True)
-        beside = rows[under], columns[under]
+        box = find_objects(colored.view(np.uint8))[0]
+        rows, columns = nearest(seen[box])[:, under[box]]
+        beside = rows + box[0].start, columns + box[1].start
         same = (index[beside] == index[under])[:, None]
         darker[under] = np.where(same, darker[beside], 255)
         lighter[under] = np.where(same, lighter[beside], 0)
@@ -57,11 +59,17 @@ def shading_of(
     return [layer for layer in layers if layer.shown.any()]
 
 
-def looked_up(table: np.ndarray, flat: np.ndarray, image: np.ndarray) -> np.ndarray:
-    """Return `table[flat, image]` row by row, for the indices take eight times as much as the pictures."""
-    found = np.empty_like(flat)
+def looked_up(tables: list[np.ndarray], flat: np.ndarray, image: np.ndarray) -> list[np.ndarray]:
+    """Return `table[flat, image]` of each table, row by row, for the indices take eight times as much as the pictures.
+
+    Args:
+        tables: [256, 256] uint8. flat, image: [H, W, 3] uint8.
+    """
+    found = [np.empty_like(flat) for _ in tables]
     for row in range(len(flat)):
-        found[row] = table[flat[row], image[row]]
+        place = flat[row].astype(np.intp) * 256 + image[row]
+        for table, pixels in zip(tables, found, strict=True):
+            table.ravel().take(place, out=pixels[row], mode="clip")
     return found
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ..prepare.pictures import resize_picture
 from .anchors import anchored, kept_decisions
-from .flats import agreeing, candidates_of, elect, paper_or_white, surrounding, with_paint
+from .flats import agreeing, candidates_of, elect, paper_or_white, surrounding, with_paint, with_paper
 from .palette import Palette
 from .region_shapes import frame_shapes, reading_numbers
 from .region_tracks import Strands
@@ -80,7 +80,7 @@ class ShotTracks:
         filled, table, lines = frame.filled[0].numpy(), frame.tables[0], frame.lines[0].numpy()
         voters = call_voters(resize_picture(picture, *frame.size)[0], filled, lines, table.area)
         stop()
-        votes = as_the_picture_has_them(voters, self.candidates, self.families)[1]
+        votes = as_the_picture_has_them(voters, with_paper(self.palette) / 255, self.families)[1]
         stop()
         around = surrounding(frame)
         held = self._last is not None and torch.equal(frame.filled, self._last.filled)

@@ -60,19 +60,15 @@ def _medians(group: np.ndarray, values: np.ndarray, count: int) -> np.ndarray:
 
 def summed(ballots: list[Ballot], weight: list[np.ndarray], group: list[np.ndarray], count: int) -> Votes:
     """Add up the votes of regions by groups [R], 0 … count - 1, those below 0 left out; see `Votes`."""
-    counts, nearest, median = (np.zeros((count, width)) for width in (*[ballots[0].votes.counts.shape[1]] * 2, 3))
+    counts, nearest = (np.zeros((count, ballots[0].votes.counts.shape[1])) for _ in range(2))
     total = np.zeros(count)
     for ballot, share, number in zip(ballots, weight, group, strict=True):
         there = number >= 0
-        for sums, values in (
-            (counts, ballot.votes.counts),
-            (nearest, ballot.votes.nearest),
-            (median, ballot.votes.median),
-        ):
+        for sums, values in ((counts, ballot.votes.counts), (nearest, ballot.votes.nearest)):
             np.add.at(sums, number[there], share[there, None] * values[there])
         np.add.at(total, number[there], share[there])
     total = np.maximum(total, 1e-12)[:, None]
-    return Votes(counts / total, nearest / total, (median / total).astype(np.float32))
+    return Votes(counts / total, nearest / total)
 
 
 def decisions(ballots: list[Ballot], track: list[np.ndarray], count: int, swatches: int) -> np.ndarray:

@@ -3,6 +3,10 @@
 A pixel's vote goes to swatches by how near its colour is, not to the nearest one alone: where a colourizer was a little
 off, all of a region's pixels are off by the same, and the second nearest swatch is the right one as often. A swatch and
 its shadow stand for one colour in another light, and their votes are counted together.
+
+How near is measured in sRGB, not in CIELAB: what makes a picture's colours makes them in sRGB, and is off by about as
+much in each channel. Distances in CIELAB are for eyes, and stretch dark colours and saturated blues, so that there a
+part that is off by as little as any other looks like another swatch.
 """
 
 from dataclasses import dataclass
@@ -15,8 +19,8 @@ from .basins import distances
 from .color import to_lab
 from .palette import Palette
 
-#: Standard deviation, as ΔE of 1976, of what a colourizer is off by.
-OFF = 8.0
+#: Standard deviation of what a colourizer is off by, in parts of the way from black to white.
+OFF = 0.07
 #: What a shadow's or a highlight's votes count against a base's, for they take less of a drawing.
 LESS_OFTEN = 0.5
 #: What a pixel votes for no swatch at all, so that one which is near to none counts little.
@@ -29,14 +33,14 @@ VOTERS = 512**2
 FEW = 64
 #: Pixels whose votes, and lines of a picture whose colours are worked out at once.
 CHUNK, ROWS = 1 << 18, 256
-#: Rounds in which it is found what the picture is off by, how much of it is believed, and the most of it, as ΔE.
-ROUNDS, TRUST, MOST_OFF = 2, 0.5, 15.0
+#: Rounds in which it is found what the picture is off by, how much of it is believed, and the most of it, as `OFF`.
+ROUNDS, TRUST, MOST_OFF = 2, 0.5, 0.15
 #: Against one region's word stands this share of the picture that says nothing is off.
 PRIOR = 0.002
-#: Levels of L, a and b at which medians are looked for.
+#: Levels of a channel at which medians are looked for.
 LEVELS = 512
-#: Least and most of L, a and b.
-RANGE = ((0.0, 100.0), (-110.0, 110.0), (-110.0, 110.0))
+#: Least and most of L, a and b, and of red, green and blue.
+LAB_RANGE, RGB_RANGE = ((0.0, 100.0), (-110.0, 110.0), (-110.0, 110.0)), ((0.0, 1.0),) * 3
 
 
 @dataclass(frozen=True)
@@ -46,12 +50,10 @@ class Votes:
     Attributes:
         counts: [R, S] float64, of each region for each swatch, weighted; a row adds up to at most 1.
         nearest: [R, S] float64, share of each region's pixels, weighted, to which a swatch is the nearest.
-        median: [R, 3] float32, each region's weighted median colour, CIELAB.
     """
 
     counts: np.ndarray
     nearest: np.ndarray
-    median: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -59,11 +61,11 @@ class Voters:
     """The pixels of one frame that vote.
 
     Attributes:
-        lab: [n, 3] float32, their colours. region: [n] int64. weight: [n] float32.
+        rgb: [n, 3] float32 in [0, 1], their colours. region: [n] int64. weight: [n] float32.
         area: [R] int64, pixels of each region, 0 included.
     """
 
-    lab: Tensor
+    rgb: Tensor
     region: np.ndarray
     weight: np.ndarray
     area: np.ndarray
@@ -139,34 +141,43 @@ def call_voters(rgb: Tensor, filled: np.ndarray, lines: np.ndarray, area: np.nda
             cell = more // width // step * weights.shape[1] + more % width // step
             kept = ~few[flat[places]]
             places, weight = np.concatenate([places[kept], more]), np.concatenate([weight[kept], weight[cell]])
-    colors = to_lab(rgb.reshape(-1, 3)[torch.from_numpy(places)])
+    colors = rgb.reshape(-1, 3)[torch.from_numpy(places)]
     return Voters(colors, flat[places].astype(np.int64), weight, area)
 
 
-def count_votes(voters: Voters, candidates: Tensor, families: Families, median: np.ndarray) -> Votes:
+def count_votes(voters: Voters, candidates: Tensor, families: Families) -> Votes:
     """Let the pixels of one frame vote.
 
     Args:
-        candidates: [S, 3], CIELAB, the last of them paper. families: theirs. median: of `medians`.
+        candidates: [S, 3], sRGB in [0, 1], the last of them paper. families: theirs.
     """
     swatches, count = len(candidates), len(voters.area)
     counts, nearest = np.zeros((count, swatches)), np.zeros(count * swatches)
     for start in range(0, len(voters.region), CHUNK):
         at = slice(start, start + CHUNK)
         region, weight = voters.region[at], voters.weight[at]
-        near = nearness(voters.lab[at], candidates, families.often)
+        near = nearness(voters.rgb[at], candidates, families.often)
         for swatch, vote in enumerate(near.T.contiguous().numpy()):
             counts[:, swatch] += np.bincount(region, weight * vote, minlength=count)
         place = region * swatches + (near / families.often).argmax(dim=1).numpy()
         nearest += np.bincount(place, weight, minlength=count * swatches)
     total = np.maximum(np.bincount(voters.region, voters.weight, minlength=count), 1e-12)[:, None]
-    return Votes(counts / total, nearest.reshape(count, swatches) / total, median)
+    return Votes(counts / total, nearest.reshape(count, swatches) / total)
 
 
 def medians(voters: Voters) -> np.ndarray:
     """Return the weighted median of each region's L, a and b: [R, 3] float32."""
+    return _medians(to_lab(voters.rgb), LAB_RANGE, voters)
+
+
+def _medians(colors: Tensor, limits: tuple[tuple[float, float], ...], voters: Voters) -> np.ndarray:
+    """Return the weighted median [R, 3] float32 of each region's channels.
+
+    Args:
+        colors: [n, 3], the voters', in any colour space. limits: of its channels.
+    """
     found = []
-    for channel, (least, most) in zip(voters.lab.T, RANGE, strict=True):
+    for channel, (least, most) in zip(colors.T, limits, strict=True):
         level = ((channel - least) * (LEVELS / (most - least))).clamp(0, LEVELS - 1).numpy()
         place = voters.region * LEVELS + level.astype(np.int64)
         hits = np.bincount(place, voters.weight, minlength=len(voters.area) * LEVELS)
@@ -181,13 +192,13 @@ def as_the_picture_has_them(voters: Voters, candidates: Tensor, families: Famili
     tell by how much it is off, and small or torn ones are judged by that.
 
     Args:
-        candidates: [S, 3], CIELAB; the last one, paper, stays.
+        candidates: [S, 3], sRGB in [0, 1]; the last one, paper, stays.
 
     Returns:
-        candidates [S, 3] and votes, both after `ROUNDS` rounds.
+        candidates [S, 3], which may lie a little outside of sRGB, and votes, both after `ROUNDS` rounds.
     """
-    median = medians(voters)
-    votes = count_votes(voters, candidates, families, median)
+    median = _medians(voters.rgb, RGB_RANGE, voters)
+    votes = count_votes(voters, candidates, families)
     palette, moved = candidates.numpy(), candidates
     for _ in range(ROUNDS):
         pooled = families.pooled(votes.counts)
@@ -206,12 +217,12 @@ def as_the_picture_has_them(voters: Voters, candidates: Tensor, families: Famili
             off[members] = TRUST * mean * min(1.0, MOST_OFF / max(length, 1e-6))
         off[-1] = 0
         moved = torch.from_numpy((palette + off).astype(np.float32))
-        votes = count_votes(voters, moved, families, median)
+        votes = count_votes(voters, moved, families)
     return moved, votes
 
 
 def nearness(colors: Tensor, candidates: Tensor, often: Tensor) -> Tensor:
-    """Return how a pixel's vote is shared out: [n, 3] and [S, 3], CIELAB, to [n, S] in [0, 1]; a row is at most 1.
+    """Return how a pixel's vote is shared out: [n, 3] and [S, 3], sRGB, to [n, S] in [0, 1]; a row is at most 1.
 
     Args:
         often: [S], of `Families`.

@@ -5,6 +5,8 @@ import pytest
 
 #: Right pixels in per cent, at least: on the average of three drawings, and of each.
 GOALS = {"none": (98.5, 92.0), "24 px": (97.0, 92.0)}
+#: Wrong pixels beside a line in per cent, at most, where no gap was cut.
+FRINGE = 1.0
 
 
 @pytest.mark.parametrize("gaps", GOALS)
@@ -17,8 +19,5 @@ def test_flats_are_right_and_better_than_pixels_alone(gaps):
     alone = np.array([row["the same, smoothed"].right for row in rows])
     mean, worst = GOALS[gaps]
     assert right.mean() >= mean and right.min() >= worst and right.mean() > alone.mean()
-    if gaps == "none":  # 1 % is aimed at and not reached on every three drawings: demo/README.md has what is
-        fringe, fringe_alone = (
-            np.mean([row[way].fringe for row in rows]) for way in ("Line Regions and Flats", "the same, smoothed")
-        )
-        assert fringe <= fringe_alone / 2
+    if gaps == "none":
+        assert np.mean([row["Line Regions and Flats"].fringe for row in rows]) <= FRINGE

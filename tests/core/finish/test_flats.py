@@ -129,6 +129,27 @@ def test_the_right_swatch_is_elected(regions, picture):
     assert [tuple(table.color[regions.filled[0][place]]) for place in PLACES.values()] == list(BASES.values())
 
 
+def test_a_dark_part_that_is_a_little_off_keeps_its_swatch(regions):
+    """Navy with some green too much. In CIELAB, which stretches dark blues, slate lies nearer."""
+    navy, seen, slate = (12, 41, 107), (1, 58, 107), (74, 78, 130)
+    picture = colored()
+    picture[inside("coat")] = np.array(seen) / 255
+    apart = to_lab(torch.tensor([navy, slate]) / 255) - to_lab(torch.tensor(seen) / 255)
+    assert apart[0].norm() > apart[1].norm()
+    palette = Palette((*swatches("hair", "skin", "shirt").swatches, Swatch("navy", navy), Swatch("slate", slate)))
+    assert names(flats(picture, regions, palette)) == {part: part for part in PLACES} | {"coat": "navy"}
+
+
+def test_swatches_that_the_picture_has_not_take_nothing(regions):
+    """The palette of a whole show, and two parts of the picture in one colour."""
+    show = np.stack(np.meshgrid((0, 85, 170), (0, 128, 255), (60, 150, 240)), axis=-1).reshape(-1, 3)
+    others = [Swatch(f"other {number}", tuple(color)) for number, color in enumerate(show.tolist())]
+    picture = colored()
+    picture[inside("skin")] = np.array(BASES["hair"]) / 255
+    made = flats(picture + 0.5 * noise(), regions, Palette((*PALETTE.swatches, *others)))
+    assert names(made) == {part: part for part in PLACES} | {"skin": "hair"}
+
+
 def test_white_inside_is_paper_where_the_palette_has_no_white(regions):
     made = flats(colored(), regions, swatches("hair", "skin", "coat"))
     assert names(made) == {"hair": "hair", "skin": "skin", "coat": "coat", "shirt": None}
