@@ -195,6 +195,7 @@ PARTS = dict.fromkeys(
         "lines over colours",
         "regions",
         "flats",
+        "tracks",
         "layers",
         "measuring",
     ),
