@@ -11,7 +11,7 @@ PYTHON ?= python3
 RUN := .venv/bin/python
 endif
 
-.PHONY: help setup test test-all lint format workflows thumbnails locales contract demo evaluate-flats benchmark clean
+.PHONY: help setup test test-all lint format workflows thumbnails locales contract demo evaluate-flats evaluate-pictures benchmark clean
 
 help:
 	@echo "make setup      virtual environment and a ComfyUI to test on (done by the others when needed)"
@@ -25,6 +25,7 @@ help:
 	@echo "make contract   write tests/graph/contract.json, what saved work relies on, from the nodes"
 	@echo "make demo       colour a drawing through a ComfyUI server; the picture goes to demo/output/"
 	@echo "make evaluate-flats  how right flats are on drawings with known colours; SCENES='--scenes 32 --no-model'"
+	@echo "make evaluate-pictures  measure pictures of your own; EVALUATE='--results DIR --truth DIR', see benchmarks/README.md"
 	@echo "make benchmark  operations, seconds and memory of a step; BENCHMARK=--short takes minutes, --write fills the README"
 	@echo "make clean      remove everything that was set up or made"
 
@@ -69,6 +70,9 @@ demo: setup
 
 evaluate-flats: setup
 	$(RUN) demo/evaluate_flats.py $(SCENES)
+
+evaluate-pictures: setup
+	$(RUN) benchmarks/evaluate.py $(EVALUATE)
 
 benchmark: setup
 	$(RUN) benchmarks/run.py $(BENCHMARK)

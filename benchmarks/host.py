@@ -11,11 +11,15 @@ ROOT = Path(__file__).resolve().parent.parent
 COMFYUI = Path(os.environ.get("COMFYUI_PATH") or ROOT / ".host" / "ComfyUI").resolve()
 
 
-def start_comfyui(*arguments: str) -> None:
-    """Make ComfyUI's modules importable, with these command line arguments; call it before anything imports comfy."""
+def start_comfyui(*arguments: str, cpu: bool = True) -> None:
+    """Make ComfyUI's modules importable, with these command line arguments; call it before anything imports comfy.
+
+    Args:
+        cpu: whether ComfyUI has to keep to the processor, or may choose a device.
+    """
     # Before this file's own folder, which must not hide modules of ComfyUI.
     sys.path.insert(0, str(COMFYUI))
-    own, sys.argv = sys.argv, ["main.py", "--cpu", *arguments]
+    own, sys.argv = sys.argv, ["main.py", *(["--cpu"] if cpu else []), *arguments]
     importlib.import_module("comfy.options").enable_args_parsing()
     importlib.import_module("comfy.cli_args")
     sys.argv = own

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 
 from comfy_path import EXAMPLES
 from drawing import Part
@@ -28,6 +29,8 @@ from pipeline import Features, Pipeline, to_image
 from scenes import HELD_OUT, Scene
 
 PARTS = {"hair": Part.HAIR, "skin": Part.SKIN, "top": Part.TOP, "bottom": Part.BOTTOM}
+#: In label pictures.
+PART_COLORS = {"hair": (200, 80, 40), "skin": (250, 210, 180), "top": (60, 120, 200), "bottom": (70, 60, 120)}
 COLUMNS = (*PARTS, "4 parts", "background")
 
 VARIANTS = {
@@ -140,6 +143,24 @@ def gain(name: str, before: np.ndarray, after: np.ndarray) -> str:
     return f"- {name}: {np.nanmean(before - after):.1f} ({low:.1f} … {high:.1f})"
 
 
+def write_pictures(pipeline: Pipeline, count: int, first: int, folder: Path) -> None:
+    """Write results, with split attention and background injection, and what belongs to them, one folder a kind.
+
+    `labels` has a colour a part, `PART_COLORS`; white is the background, and black is what is left, lines most of all.
+    """
+    pairs = [make_pair(first + number) for number in range(count)]
+    results = colour_all(pipeline, pairs, VARIANTS[STYLED_VARIANTS[0]])
+    for number, (pair, result) in enumerate(zip(pairs, results, strict=True), first):
+        labels = np.where(pair.behind[..., None], np.uint8(255), np.zeros_like(pair.right))
+        for name, region in pair.parts.items():
+            labels[region] = PART_COLORS[name]
+        pictures = {"results": (result * 255).round().clip(0, 255).astype(np.uint8), "truth": pair.right}
+        pictures |= {"references": pair.reference, "masks": pair.mask, "labels": labels}
+        for kind, picture in pictures.items():
+            (folder / kind).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(picture).save(folder / kind / f"{number:04d}.png")
+
+
 def evaluate(
     pipeline: Pipeline, count: int, first: int = 0, say: Callable[[str], None] = logging.info
 ) -> dict[str, np.ndarray]:
@@ -194,9 +215,15 @@ def main() -> None:
     )
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--json", type=Path, help="write all errors to this file too")
+    parser.add_argument(
+        "--pictures", type=Path, help="measure nothing: write results, truth and more here, for benchmarks/evaluate.py"
+    )
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     pipeline = Pipeline(arguments.checkpoint)
+    if arguments.pictures:
+        write_pictures(pipeline, arguments.pairs, arguments.first, arguments.pictures)
+        return
     rows = evaluate(pipeline, arguments.pairs, arguments.first, print)
     styled = evaluate_style(pipeline, arguments.pairs, arguments.first)
     digest = hashlib.sha256(arguments.checkpoint.read_bytes()).hexdigest()[:12]

@@ -7,6 +7,9 @@ import torch
 
 from comfy_path import import_core
 
+#: Values that a bootstrap draws at a time, for memory.
+PICKS = 1 << 22
+
 color = import_core("finish.color")
 
 
@@ -37,6 +40,10 @@ def pixel_error(lab: np.ndarray, right: np.ndarray, region: np.ndarray) -> float
 def bootstrap(values: np.ndarray, draws: int = 10_000, seed: int = 0) -> tuple[float, float]:
     """Return the 95 % interval of the mean of `values` [N], drawn with replacement; NaNs are left out."""
     kept = values[~np.isnan(values)]
-    picks = np.random.default_rng(seed).integers(len(kept), size=(draws, len(kept)))
-    low, high = np.percentile(kept[picks].mean(axis=1), [2.5, 97.5])
+    rng, at_once = np.random.default_rng(seed), max(1, PICKS // len(kept))
+    means = [
+        kept[rng.integers(len(kept), size=(min(at_once, draws - done), len(kept)))].mean(axis=1)
+        for done in range(0, draws, at_once)
+    ]
+    low, high = np.percentile(np.concatenate(means), [2.5, 97.5])
     return float(low), float(high)

@@ -56,3 +56,18 @@ def test_a_run_repeats_and_another_checkpoint_gives_another_picture(pack, demo_c
     finally:
         shutil.move(kept, demo_checkpoint)
     assert np.abs(np.array(first) - np.array(other)).mean() > 0.05
+
+
+def test_pictures_for_an_evaluation_are_written_with_what_belongs_to_them(pack, demo_checkpoint, tmp_path):
+    from PIL import Image
+
+    from evaluate import PART_COLORS, make_pair, write_pictures
+    from pipeline import Pipeline
+
+    write_pictures(Pipeline(demo_checkpoint, pack.run), 1, 3, tmp_path)
+    written = {path.parent.name: np.asarray(Image.open(path)) for path in tmp_path.glob("*/0003.png")}
+    pair = make_pair(3)
+    for kind, picture in {"truth": pair.right, "references": pair.reference, "masks": pair.mask}.items():
+        assert np.array_equal(written[kind], picture)
+    assert np.array_equal((written["labels"] == PART_COLORS["hair"]).all(axis=-1), pair.parts["hair"])
+    assert np.abs(written["results"].astype(float) - pair.right).mean() < 40
