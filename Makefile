@@ -11,7 +11,7 @@ PYTHON ?= python3
 RUN := .venv/bin/python
 endif
 
-.PHONY: help setup test test-all lint format workflows thumbnails locales contract demo evaluate-flats evaluate-pictures benchmark clean
+.PHONY: help setup test test-all lint format workflows thumbnails locales contract demo evaluate-flats evaluate-pictures compare benchmark clean
 
 help:
 	@echo "make setup      virtual environment and a ComfyUI to test on (done by the others when needed)"
@@ -26,6 +26,7 @@ help:
 	@echo "make demo       colour a drawing through a ComfyUI server; the picture goes to demo/output/"
 	@echo "make evaluate-flats  how right flats are on drawings with known colours; SCENES='--scenes 32 --no-model'"
 	@echo "make evaluate-pictures  measure pictures of your own; EVALUATE='--results DIR --truth DIR', see benchmarks/README.md"
+	@echo "make compare    the same drawings through the pack and through others; COMPARE='--out DIR', see benchmarks/README.md"
 	@echo "make benchmark  operations, seconds and memory of a step; BENCHMARK=--short takes minutes, --write fills the README"
 	@echo "make clean      remove everything that was set up or made"
 
@@ -73,6 +74,9 @@ evaluate-flats: setup
 
 evaluate-pictures: setup
 	$(RUN) benchmarks/evaluate.py $(EVALUATE)
+
+compare: setup
+	$(RUN) benchmarks/compare.py $(COMPARE)
 
 benchmark: setup
 	$(RUN) benchmarks/run.py $(BENCHMARK)

@@ -24,6 +24,7 @@ from types import ModuleType
 ROOT = Path(__file__).resolve().parent.parent
 sys.path += [str(ROOT / "scripts"), str(ROOT / "demo")]
 
+import aiohttp  # noqa: E402
 import numpy as np  # noqa: E402
 from comparison.colouring import Outcome, colour  # noqa: E402
 from comparison.graph_files import (  # noqa: E402
@@ -237,6 +238,11 @@ def main() -> None:
         print(compare(options))
     except (ColorizeError, ServerError) as error:
         sys.exit(f"compare: {error}")
+    except aiohttp.ClientError as error:
+        sys.exit(
+            f"compare: {options.url or 'the ComfyUI that was started'} does not answer ({error}); start it, or look "
+            "at its log."
+        )
     except KeyboardInterrupt:
         print(f"\ncompare: stopped; what was coloured lies in {options.out}.", file=sys.stderr)
         sys.exit(130)

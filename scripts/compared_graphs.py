@@ -42,7 +42,7 @@ class Graph:
         self.info = object_info
         self.prompt: Prompt = prompt or {}
 
-    def node(self, kind: str, title: str = "", **inputs: Any) -> Node:
+    def node(self, kind: str, title: str = "", /, **inputs: Any) -> Node:
         """Add a node."""
         number = str(max(map(int, self.prompt), default=0) + 1)
         declared = declared_inputs(self.info[kind]) if kind in self.info else ()

@@ -207,6 +207,16 @@ def test_a_file_that_is_no_graph_is_told(compare, tmp_path):
         compare.compare(options)
 
 
+def test_a_server_that_is_not_there_is_told(compare, comfyui_server, tmp_path, monkeypatch):
+    Image.new("RGB", (64, 64)).save(tmp_path / "a.png")
+    url = f"http://127.0.0.1:{comfyui_server.free_port()}"
+    words = ["--published", "--url", url, "--out", str(tmp_path / "out")]
+    words += ["--drawings", str(tmp_path), "--references", str(tmp_path / "a.png")]
+    monkeypatch.setattr(sys, "argv", ["compare.py", *words])
+    with pytest.raises(SystemExit, match=f"compare: {url} does not answer"):
+        compare.main()
+
+
 @pytest.fixture
 def small_graphs(tmp_path, graphs, graph_files, workflow_scripts):
     """A folder with the published graphs, of few steps and pixels, the image tower inside the checkpoint."""
