@@ -138,7 +138,8 @@ def test_pictures_given_take_the_place_of_what_is_worked_out(graphs, object_info
         assert graph_files.loads(changed).keys() == {"Drawing", "Reference", *titles}
         told = [sentence.split(" has no ")[0] for sentence in graph_files.lacking(changed, object_info)]
         assert told == ["ColorizeCheckpointLoader", "CLIPVisionLoader"]
-        assert set(ask(set_pictures(changed))) == {"CLIPVisionLoader"}  # the pack's own nodes look when they run
+        # Older hosts leave it to the pack's own nodes, when they run, to miss their files.
+        assert {"CLIPVisionLoader"} <= set(ask(set_pictures(changed))) <= set(told)
 
 
 @pytest.mark.parametrize("height, width", [(500, 1000), (1200, 1200), (90, 64)])
