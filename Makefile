@@ -12,7 +12,7 @@ RUN := .venv/bin/python
 endif
 
 .PHONY: help setup test test-all lint format workflows thumbnails locales contract demo demo-shot
-.PHONY: evaluate-flats evaluate-shots evaluate-tracks evaluate-pictures benchmark clean
+.PHONY: evaluate-flats evaluate-shots evaluate-tracks evaluate-pictures compare benchmark clean
 
 help:
 	@echo "make setup      virtual environment and a ComfyUI to test on (done by the others when needed)"
@@ -30,6 +30,7 @@ help:
 	@echo "make evaluate-shots  how steady colours are over moving shots; SHOTS='--shots 4 --frames 4' takes minutes"
 	@echo "make evaluate-tracks how steady flats are on moving shots with known colours; SHOTS='--shots 4 --kinds each'"
 	@echo "make evaluate-pictures  measure pictures of your own; EVALUATE='--results DIR --truth DIR', see benchmarks/README.md"
+	@echo "make compare    the same drawings through the pack and through others; COMPARE='--out DIR', see benchmarks/README.md"
 	@echo "make benchmark  operations, seconds and memory of a step; BENCHMARK=--short takes minutes, --write fills the README"
 	@echo "                BENCHMARK=--device measures on your GPU, in six minutes"
 	@echo "make clean      remove everything that was set up or made"
@@ -87,6 +88,9 @@ evaluate-tracks: setup
 
 evaluate-pictures: setup
 	$(RUN) benchmarks/evaluate.py $(EVALUATE)
+
+compare: setup
+	$(RUN) benchmarks/compare.py $(COMPARE)
 
 benchmark: setup
 	$(RUN) benchmarks/run.py $(BENCHMARK)

@@ -143,19 +143,33 @@ def gain(name: str, before: np.ndarray, after: np.ndarray) -> str:
     return f"- {name}: {np.nanmean(before - after):.1f} ({low:.1f} … {high:.1f})"
 
 
-def write_pictures(pipeline: Pipeline, count: int, first: int, folder: Path) -> None:
-    """Write results, with split attention and background injection, and what belongs to them, one folder a kind.
+def pictures_of(pair: Pair) -> dict[str, np.ndarray]:
+    """Return a pair's pictures, [128, 128, 3] or [128, 128] uint8, by kind.
 
     `labels` has a colour a part, `PART_COLORS`; white is the background, and black is what is left, lines most of all.
     """
+    labels = np.where(pair.behind[..., None], np.uint8(255), np.zeros_like(pair.right))
+    for name, region in pair.parts.items():
+        labels[region] = PART_COLORS[name]
+    return {
+        "drawings": pair.drawing,
+        "references": pair.reference,
+        "backgrounds": pair.background,
+        "truth": pair.right,
+        "masks": pair.mask,
+        "reference_masks": pair.reference_mask.astype(np.uint8) * 255,
+        "labels": labels,
+    }
+
+
+def write_pictures(pipeline: Pipeline, count: int, first: int, folder: Path) -> None:
+    """Write results, with split attention and background injection, and what belongs to them, one folder a kind."""
     pairs = [make_pair(first + number) for number in range(count)]
     results = colour_all(pipeline, pairs, VARIANTS[STYLED_VARIANTS[0]])
     for number, (pair, result) in enumerate(zip(pairs, results, strict=True), first):
-        labels = np.where(pair.behind[..., None], np.uint8(255), np.zeros_like(pair.right))
-        for name, region in pair.parts.items():
-            labels[region] = PART_COLORS[name]
-        pictures = {"results": (result * 255).round().clip(0, 255).astype(np.uint8), "truth": pair.right}
-        pictures |= {"references": pair.reference, "masks": pair.mask, "labels": labels}
+        kinds = pictures_of(pair)
+        pictures = {"results": (result * 255).round().clip(0, 255).astype(np.uint8)}
+        pictures |= {kind: kinds[kind] for kind in ("truth", "references", "masks", "labels")}
         for kind, picture in pictures.items():
             (folder / kind).mkdir(parents=True, exist_ok=True)
             Image.fromarray(picture).save(folder / kind / f"{number:04d}.png")

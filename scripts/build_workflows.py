@@ -2,7 +2,8 @@
 
 python scripts/build_workflows.py
 
-The farm's job takes workflows in API format; they are written too, and so are the prompts of tests/mixing.
+The farm's job takes workflows in API format; they are written too, and so are the prompts of tests/mixing and the
+graphs of benchmarks/compare.py.
 """
 
 import json
@@ -13,6 +14,7 @@ from typing import Any
 
 import blueprints
 import cel_workflows
+import compared_graphs
 import farm_workflows
 import finish_workflows
 import mixing_workflows
@@ -270,6 +272,7 @@ BUILDERS = {
     **finish_workflows.BUILDERS,
     **cel_workflows.BUILDERS,
 }
+COMPARED = compared_graphs.builders(sketch_and_reference, from_raw_images)
 
 
 def as_text(workflow: dict[str, Any], ascii_only: bool = False) -> str:
@@ -278,7 +281,7 @@ def as_text(workflow: dict[str, Any], ascii_only: bool = False) -> str:
 
 def write(path: Path, workflow: dict[str, Any], ascii_only: bool = False) -> None:
     """Write a workflow; blueprints in ASCII, for old versions of ComfyUI read them in the system's encoding."""
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(as_text(workflow, ascii_only), encoding="utf-8")
     print(f"workflows: {path.relative_to(ROOT)}")
 
@@ -298,6 +301,8 @@ def main() -> None:
         write(FARM / f"{name}.json", prompt)
     for name, build in tested_mixes.BUILDERS.items():
         write(tested_mixes.FOLDER / f"{name}.json", build(object_info))
+    for name, build in COMPARED.items():
+        write(compared_graphs.FOLDER / f"{name}.json", build(object_info))
 
 
 if __name__ == "__main__":

@@ -39,9 +39,13 @@ class ServerError(RuntimeError):
 
 @dataclass
 class Run:
-    """A finished prompt: its id, each node's UI output, and which nodes really ran (the others came from the cache)."""
+    """A finished prompt: its id, each node's UI output, and which nodes really ran (the others came from the cache).
+
+    `seconds` passed between the server's start with it and its end; None where the server does not tell.
+    """
 
     prompt_id: str
+    seconds: float | None = None
     outputs: dict[str, Any] = field(default_factory=dict)
     executed: list[str] = field(default_factory=list)
 
@@ -62,107 +66,43 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-class Server:
-    """Runs `main.py` of a ComfyUI on a free port of the loopback as long as the `with` block lasts.
+def seconds_of(status: dict[str, Any]) -> float | None:
+    """Return the seconds between start and success in a prompt's history; its times are in milliseconds."""
+    times = {name: data.get("timestamp") for name, data in status.get("messages", [])}
+    start, end = times.get("execution_start"), times.get("execution_success")
+    return None if start is None or end is None else (end - start) / 1000
+
+
+class Client:
+    """Speaks to a ComfyUI that runs.
 
     Args:
-        comfyui: folder of the ComfyUI.
-        base_directory: its models, input, output and custom_nodes (see make_base_directory); its log goes there too.
-        arguments: further command line arguments.
-        python: interpreter; this process's own unless given.
-        environment: variables beside those of this process.
+        url: where, such as http://127.0.0.1:8188.
     """
 
-    def __init__(
-        self,
-        comfyui: Path,
-        base_directory: Path,
-        arguments: list[str],
-        python: str | Path = sys.executable,
-        environment: Mapping[str, str] | None = None,
-    ) -> None:
-        self.base_directory = base_directory
-        self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.log_file = base_directory / "server.log"
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
         self._client_id = uuid.uuid4().hex
-        self._process: subprocess.Popen[bytes] | None = None
-        self._comfyui = comfyui
-        self._environment = {**os.environ, **(environment or {})}
-        self._command = [str(python), str(comfyui / "main.py"), "--port", str(self.port), "--disable-auto-launch"]
-        self._command += ["--base-directory", str(base_directory), "--database-url", "sqlite:///:memory:"]
-        self._command += ["--disable-api-nodes", *arguments]
-
-    def __enter__(self) -> "Server":
-        with self.log_file.open("wb") as log:
-            self._process = subprocess.Popen(
-                self._command,
-                cwd=self._comfyui,
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
-        deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline:
-            if self._process.poll() is not None:
-                raise self._error(f"ComfyUI ended with exit code {self._process.returncode} while it started")
-            try:
-                self.get("/system_stats")
-                return self
-            except aiohttp.ClientError:
-                time.sleep(0.3)
-        self.__exit__()
-        raise self._error(f"ComfyUI did not answer on {self.url} within {START_SECONDS} s")
-
-    def __exit__(self, *_exception: object) -> None:
-        if self._process and self._process.poll() is None:
-            self._process.terminate()
-            try:
-                self._process.wait(timeout=15)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-
-    @property
-    def process_id(self) -> int:
-        """The server's process, while it runs."""
-        assert self._process
-        return self._process.pid
-
-    def log_tail(self) -> str:
-        """Return the last lines of the server's log."""
-        lines = self.log_file.read_text(errors="replace").splitlines()
-        return "\n".join(lines[-LOG_LINES:])
 
     def get(self, path: str) -> Any:
         """Return the JSON that a GET of this path answers."""
         return asyncio.run(self._get(path, as_json=True))
 
-    def post(self, path: str, data: dict[str, Any] | None = None) -> None:
-        """POST JSON to this path; may be called while a prompt is followed."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        try:
-            connection.request("POST", path, json.dumps(data or {}), {"Content-Type": "application/json"})
-            status = connection.getresponse().status
-        finally:
-            connection.close()
-        if status != 200:
-            raise self._error(f"ComfyUI answered {status} to {path}")
-
-    def upload_image(self, path: Path, name: str | None = None) -> str:
-        """Put a picture into the input folder; return the name that LoadImage knows it by."""
+    def upload_image(self, path: Path, name: str | None = None, subfolder: str = "") -> str:
+        """Put a picture into the input folder, or a folder in it; return the name that LoadImage knows it by."""
 
         async def upload() -> str:
             form = aiohttp.FormData()
             form.add_field("image", path.read_bytes(), filename=name or path.name, content_type="image/png")
             form.add_field("overwrite", "true")
+            form.add_field("subfolder", subfolder)
             async with (
                 aiohttp.ClientSession() as session,
                 session.post(f"{self.url}/upload/image", data=form) as answer,
             ):
                 answer.raise_for_status()
-                return str((await answer.json())["name"])
+                stored = (await answer.json())["name"]
+                return f"{subfolder}/{stored}" if subfolder else str(stored)
 
         return asyncio.run(upload())
 
@@ -226,6 +166,7 @@ class Server:
                     continue
                 history = await self._get(f"/history/{run.prompt_id}", as_json=True)
                 run.outputs = history[run.prompt_id]["outputs"]
+                run.seconds = seconds_of(history[run.prompt_id].get("status") or {})
                 runs.append(run)
         return runs
 
@@ -270,6 +211,95 @@ class Server:
                 case "execution_interrupted":
                     raise self._error("the prompt was interrupted")
         raise self._error("ComfyUI closed the connection before the prompt had ended")
+
+    def _error(self, text: str) -> ServerError:
+        return ServerError(text)
+
+
+class Server(Client):
+    """Runs `main.py` of a ComfyUI on a free port of the loopback as long as the `with` block lasts.
+
+    Args:
+        comfyui: folder of the ComfyUI.
+        base_directory: its models, input, output and custom_nodes (see make_base_directory); its log goes there too.
+        arguments: further command line arguments.
+        python: interpreter; this process's own unless given.
+        environment: variables beside those of this process.
+        log_file: where its log goes; `server.log` in the base directory unless given.
+    """
+
+    def __init__(
+        self,
+        comfyui: Path,
+        base_directory: Path,
+        arguments: list[str],
+        python: str | Path = sys.executable,
+        environment: Mapping[str, str] | None = None,
+        log_file: Path | None = None,
+    ) -> None:
+        self.base_directory = base_directory
+        self.port = free_port()
+        super().__init__(f"http://127.0.0.1:{self.port}")
+        self.log_file = log_file or base_directory / "server.log"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._comfyui = comfyui
+        self._environment = {**os.environ, **(environment or {})}
+        self._command = [str(python), str(comfyui / "main.py"), "--port", str(self.port), "--disable-auto-launch"]
+        self._command += ["--base-directory", str(base_directory), "--database-url", "sqlite:///:memory:"]
+        self._command += ["--disable-api-nodes", *arguments]
+
+    def __enter__(self) -> "Server":
+        with self.log_file.open("wb") as log:
+            self._process = subprocess.Popen(
+                self._command,
+                cwd=self._comfyui,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            if self._process.poll() is not None:
+                raise self._error(f"ComfyUI ended with exit code {self._process.returncode} while it started")
+            try:
+                self.get("/system_stats")
+                return self
+            except aiohttp.ClientError:
+                time.sleep(0.3)
+        self.__exit__()
+        raise self._error(f"ComfyUI did not answer on {self.url} within {START_SECONDS} s")
+
+    def __exit__(self, *_exception: object) -> None:
+        if self._process and self._process.poll() is None:
+            self._process.terminate()
+            try:
+                self._process.wait(timeout=15)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+
+    @property
+    def process_id(self) -> int:
+        """The server's process, while it runs."""
+        assert self._process
+        return self._process.pid
+
+    def log_tail(self) -> str:
+        """Return the last lines of the server's log."""
+        lines = self.log_file.read_text(errors="replace").splitlines()
+        return "\n".join(lines[-LOG_LINES:])
+
+    def post(self, path: str, data: dict[str, Any] | None = None) -> None:
+        """POST JSON to this path; may be called while a prompt is followed."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        try:
+            connection.request("POST", path, json.dumps(data or {}), {"Content-Type": "application/json"})
+            status = connection.getresponse().status
+        finally:
+            connection.close()
+        if status != 200:
+            raise self._error(f"ComfyUI answered {status} to {path}")
 
     def _error(self, text: str) -> ServerError:
         return ServerError(f"{text}\n--- last lines of {self.log_file} ---\n{self.log_tail()}")

@@ -109,3 +109,15 @@ def use_embedded_tower(prompt: Prompt) -> None:
         for name, value in node["inputs"].items():
             if value == [tower, 0]:
                 node["inputs"][name] = [checkpoint, 4]
+
+
+def only_for(prompt: Prompt, number: str) -> Prompt:
+    """Leave out what this node does not need, previews and ways not taken."""
+    kept: set[str] = set()
+    wanted = [number]
+    while wanted:
+        number = wanted.pop()
+        if number not in kept:
+            kept.add(number)
+            wanted += [value[0] for value in prompt[number]["inputs"].values() if isinstance(value, list)]
+    return {number: node for number, node in prompt.items() if number in kept}

@@ -1,0 +1,1 @@
+"""The same drawings through several graphs: parts of benchmarks/compare.py."""
