@@ -167,7 +167,7 @@ def compare(options: argparse.Namespace) -> str:
 
 
 def report(outcome: Outcome, pairs: list[Pair], notes: list[str], folders: dict, options: argparse.Namespace) -> str:
-    """Draw the sheet, measure where there is truth, and write the page."""
+    """Draw the sheet, measure where there is truth, and write the page; refuse where no graph ran."""
     lines = [f"{len(pairs)} pairs, seeds from {options.seed}; results in {options.out}"]
     if outcome.results:
         draw_sheet(pairs[: options.rows], outcome.results, options.side).save(options.out / "sheet.png")
@@ -183,6 +183,8 @@ def report(outcome: Outcome, pairs: list[Pair], notes: list[str], folders: dict,
         lines += ["", *(f"- {sentence}" for sentence in sentences)]
     page = "\n".join(lines)
     (options.out / "table.md").write_text(page + "\n", encoding="utf-8")
+    if not outcome.results:
+        raise ColorizeError(f"none of the graphs ran.\n{page}")
     return page
 
 

@@ -208,6 +208,16 @@ def test_a_file_that_is_no_graph_is_told(compare, tmp_path):
         compare.compare(options)
 
 
+def test_where_no_graph_can_run_the_command_fails_and_says_why(compare, tmp_path):
+    options = compare.parse(["--out", str(tmp_path)])
+    outcome = compare.Outcome(skipped={"1-plain": "The server lacks IPAdapterAdvanced."})
+    with pytest.raises(
+        compare.ColorizeError, match=r"none of the graphs ran[^$]*\*plain\* did not run\. The server lacks"
+    ):
+        compare.report(outcome, [], [], {}, options)
+    assert "IPAdapterAdvanced" in (tmp_path / "table.md").read_text(encoding="utf-8")
+
+
 def test_a_server_that_is_not_there_is_told(compare, comfyui_server, tmp_path, monkeypatch):
     Image.new("RGB", (64, 64)).save(tmp_path / "a.png")
     url = f"http://127.0.0.1:{comfyui_server.free_port()}"
