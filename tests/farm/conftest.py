@@ -62,7 +62,7 @@ def job(base, shot, comfyui_path, tmp_path_factory):
             "ComfyUI": comfyui_path,
             "Python": sys.executable,
             "ComfyUIArguments": f"{FLOAT32} --disable-api-nodes --base-directory {base}",
-            "IdleSeconds": 10,
+            "IdleSeconds": 40,
             **parameters,
         }
         folder = tmp_path_factory.mktemp("session")
