@@ -95,8 +95,8 @@ def measure_shot(frames: int, threads: int) -> dict[str, float]:
     from flat_scenes import flat_scene
 
     torch.set_num_threads(threads)
-    line_regions, flats, shot_tracks, finish_regions = (
-        import_core(f"finish.{name}") for name in ("line_regions", "flats", "shot_tracks", "regions")
+    line_regions, flats, shot_tracks, frame_stack = (
+        import_core(f"finish.{name}") for name in ("line_regions", "flats", "shot_tracks", "frame_stack")
     )
     scene = flat_scene(SEED, SCENE, "8 px")
     palette, choice = swatches(scene)[0], flats.FlatChoice()
@@ -119,21 +119,22 @@ def measure_shot(frames: int, threads: int) -> dict[str, float]:
     timed("regions", lambda: find(0))  # what is loaded at the first use is no frame's
     clocks = dict.fromkeys(clocks, 0.0)
     before = resident()
-    found = [timed("regions", lambda i=i: find(i)) for i in range(frames)]
-    regions = finish_regions.joined(found)
-    del found
+    found = frame_stack.RegionStack(frames)
+    for index in range(frames):
+        found.add(timed("regions", lambda i=index: find(i)))
+    regions = found.whole()
     shot = shot_tracks.ShotTracks(palette)
     for index in range(frames):
         timed("tracks", lambda i=index: shot.add(frame_of(scene.picture, i), regions.frame(i)))
     tracks = timed("tracks", shot.elected)
-    painted = [
-        timed("tracks", lambda i=i: shot_tracks.paint_tracks(regions.frame(i), palette, tracks[i], shot.toned))
-        for i in range(frames)
-    ]
-    tracked = finish_regions.joined(painted)
+    painted = frame_stack.RegionStack(frames, regions)
+    for index in range(frames):
+        part = (regions.frame(index), palette, tracks[index], shot.toned)
+        painted.add(timed("tracks", lambda part=part: shot_tracks.paint_tracks(*part)))
+    tracked = painted.whole()
     for index in range(frames):
         timed("flats", lambda i=index: flats.make_flats(frame_of(scene.picture, i), tracked.frame(i), palette, choice))
-    parts = (regions.filled, regions.ink, tracked.filled, tracked.ink, tracked.paint)
+    parts = (tracked.filled, tracked.ink, tracked.paint)
     own = sum(part.numel() * part.element_size() for part in parts)
     return {**clocks, "memory": resident() - before, "own": own / 1e9}
 

@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-import torch
 from scipy.ndimage import find_objects
 from torch import Tensor
 
@@ -119,21 +118,6 @@ def table_of(filled: np.ndarray, rows: int = 1) -> RegionTable:
         agreement=np.ones(count, dtype=np.float32),
         track=np.full(count, -1),
         decided=np.zeros(count, dtype=bool),
-    )
-
-
-def joined(frames: list[Regions]) -> Regions:
-    """Join single frames, all of one size and palette, to a shot."""
-    first = frames[0]
-    trace = [frame.trace for frame in frames if frame.trace is not None]
-    paint = [frame.paint for frame in frames if frame.paint is not None]
-    return replace(
-        first,
-        filled=torch.cat([frame.filled for frame in frames]),
-        ink=torch.cat([frame.ink for frame in frames]),
-        tables=tuple(table for frame in frames for table in frame.tables),
-        trace=torch.cat(trace) if len(trace) == len(frames) else None,
-        paint=torch.cat(paint) if len(paint) == len(frames) else None,
     )
 
 

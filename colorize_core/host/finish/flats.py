@@ -3,9 +3,10 @@
 import torch
 
 from ...finish.flats import FlatChoice, make_flats
+from ...finish.frame_stack import FrameStack, RegionStack
 from ...finish.own_palette import Medians, own_palette, region_medians
 from ...finish.palette import Palette
-from ...finish.regions import Regions, joined
+from ...finish.regions import Regions
 from ...prepare.pictures import as_rgb
 from ..loading import stop_when_cancelled
 from ..notice import tell
@@ -42,13 +43,15 @@ def make_frames_flats(
             medians.append(region_medians(one(image, index), one(regions, index), choice.shading))
             stop_when_cancelled()
         palette = own_palette(medians)
-    frames = []
+    shown, painted_in, unsure = FrameStack(count), RegionStack(count, regions), FrameStack(count)
     for index in each_frame(count):
         dots = None if painted is None else one(painted, index)
         frame = one(regions, index)
-        frames.append(make_flats(one(image, index), frame, palette, choice, dots, stop_when_cancelled))
-    done = joined([frame.regions for frame in frames])
-    unsure = torch.cat([frame.unsure for frame in frames])
+        flats = make_flats(one(image, index), frame, palette, choice, dots, stop_when_cancelled)
+        shown.add(flats.image)
+        painted_in.add(flats.regions)
+        unsure.add(flats.unsure)
+    done = painted_in.whole()
     found = sum(int((table.agreement[1:] < choice.unsure_below).sum()) for table in done.tables)
     tell(f"{sum(len(table) - 1 for table in done.tables)} regions, {found} of them unsure; {len(palette)} swatches.")
-    return torch.cat([frame.image for frame in frames]), done, unsure
+    return shown.whole(), done, unsure.whole()

@@ -2,8 +2,9 @@
 
 import torch
 
+from ...finish.frame_stack import FrameStack, RegionStack
 from ...finish.line_regions import RegionChoice, draw_regions, find_regions
-from ...finish.regions import Regions, joined
+from ...finish.regions import Regions
 from ...prepare.masks import checked_mask, fit_batch
 from ..loading import stop_when_cancelled
 from ..prepare.frames import each_frame
@@ -28,10 +29,11 @@ def find_frames_regions(
     drawing = as_drawing(drawing, transparency)
     if within is not None:
         drawing, within = fit_batch(drawing, checked_mask(within, "within"), ("drawing", "within"))
-    frames, shown = [], []
+    found, shown = RegionStack(len(drawing)), FrameStack(len(drawing))
     for index in each_frame(len(drawing)):
         mask = None if within is None else within[index, None].cpu()
-        frames.append(find_regions(drawing[index, None].cpu(), choice, mask, stop_when_cancelled))
-        shown.append(draw_regions(frames[-1]))
-    regions = joined(frames)
-    return regions, regions.ink.float(), torch.cat(shown)
+        frame = find_regions(drawing[index, None].cpu(), choice, mask, stop_when_cancelled)
+        found.add(frame)
+        shown.add(draw_regions(frame))
+    regions = found.whole()
+    return regions, regions.ink.float(), shown.whole()

@@ -5,9 +5,10 @@ import torch
 
 from ...errors import ColorizeError
 from ...finish.flats import with_paper
+from ...finish.frame_stack import FrameStack, RegionStack
 from ...finish.own_palette import Medians, own_palette, region_medians
 from ...finish.palette import Palette
-from ...finish.regions import Regions, joined
+from ...finish.regions import Regions
 from ...finish.shot_tracks import FrameTracks, ShotTracks, paint_tracks
 from ...finish.track_strip import draw_tracks, strip_of, thumbnail_size
 from ...prepare.pictures import as_rgb, resize_picture
@@ -47,7 +48,7 @@ def track_frames(
     found = shot.elected()
     tracks = 1 + max((int(frame.track.max(initial=-1)) for frame in found), default=-1)
     height, width, columns = thumbnail_size(*regions.size, count)
-    frames, flats_of, small = [], [], []
+    tracked, flats_of, small = RegionStack(count, regions), FrameStack(count), []
     seen = np.zeros(tracks, dtype=bool)
     colors = with_paper(palette).float() / 255
     for index in each_frame(count):
@@ -56,10 +57,10 @@ def track_frames(
         shown = colors[frame.paint.long()] if frame.paint is not None else colors[frame.filled.long() * 0]
         if (frame.filled == 0).any():
             shown = torch.where((frame.filled == 0)[..., None], resize_picture(one(image, index), *frame.size), shown)
-        frames.append(frame)
-        flats_of.append(shown)
+        tracked.add(frame)
+        flats_of.add(shown)
     tell(f"{tracks} tracks in {count} frames; {len(palette)} swatches.")
-    return joined(frames), strip_of(small, columns), torch.cat(flats_of)
+    return tracked.whole(), strip_of(small, columns), flats_of.whole()
 
 
 def _anchor(anchor: torch.Tensor, index: int, count: int) -> torch.Tensor:
