@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 import torch
-
 from colorizediffusion.colorize_core.finish.frame_stack import FrameStack, RegionStack
 from colorizediffusion.colorize_core.finish.regions import Regions, table_of
 
