@@ -10,7 +10,7 @@ sheet.png and, where the truth is known, table.md. benchmarks/README.md says wha
 """
 
 import argparse
-import importlib.util
+import importlib
 import json
 import shlex
 import sys
@@ -40,13 +40,13 @@ from comparison.leak import leak, main_colors  # noqa: E402
 from comparison.pairs import OPTIONS, Pair, find_pairs  # noqa: E402
 from comparison.scores import COLUMNS, DEMONSTRATION, tables  # noqa: E402
 from comparison.sheet import draw_sheet  # noqa: E402
+from evaluate import evaluate  # noqa: E402
+from evaluate import parse as evaluation_options  # noqa: E402
 from evaluation.folders import ColorizeError  # noqa: E402
 from host import COMFYUI  # noqa: E402
 from PIL import Image  # noqa: E402
 
 from comfyui_server import Client, Server, ServerError, make_base_directory  # noqa: E402
-from evaluate import evaluate  # noqa: E402
-from evaluate import parse as evaluation_options  # noqa: E402
 
 PACK = "colorizediffusion"
 #: Float32 on the processor, so that anyone gets these figures.
@@ -55,20 +55,14 @@ DEMONSTRATION_HOST = ("--cpu", "--fp32-unet", "--fp32-vae", "--fp32-text-enc")
 DEMONSTRATION_SHORT_SIDE = 256
 
 
-def demo_evaluate() -> ModuleType:
-    """Return demo/evaluate.py, which has the name of the module beside this one."""
-    if "demo_evaluate" not in sys.modules:
-        spec = importlib.util.spec_from_file_location("demo_evaluate", ROOT / "demo" / "evaluate.py")
-        assert spec and spec.loader
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[spec.name] = module
-        spec.loader.exec_module(module)
-    return sys.modules["demo_evaluate"]
+def demonstration() -> ModuleType:
+    """Return what measures the demonstration model; it needs ComfyUI's modules."""
+    return importlib.import_module("evaluate_model")
 
 
 def draw_pairs(out: Path, first: int, count: int) -> dict[str, Path]:
     """Draw held-out pairs of the demonstration; return the folder of each kind of picture."""
-    demo = demo_evaluate()
+    demo = demonstration()
     folders: dict[str, Path] = {}
     for number in range(first, first + count):
         for kind, picture in demo.pictures_of(demo.make_pair(number)).items():
@@ -84,7 +78,7 @@ def leaks(folders: dict[str, Path], results: Path, name: str) -> float:
     def read(folder: Path) -> np.ndarray:
         return np.asarray(Image.open(folder / f"{name}.png"))
 
-    demo, labels = demo_evaluate(), read(folders["labels"])
+    demo, labels = demonstration(), read(folders["labels"])
     parts = np.zeros(labels.shape[:2], bool)
     for part in demo.PART_COLORS.values():
         parts |= (labels == part).all(-1)
@@ -115,7 +109,7 @@ def measure(
 
 def add_demonstration_measures(values: dict[str, dict[str, dict[str, float]]], out: Path, folders: dict) -> None:
     """Add the mean over the four parts that have one right colour each, and the leak."""
-    colors = [f"delta_e_#{bytes(color).hex()}" for color in demo_evaluate().PART_COLORS.values()]
+    colors = [f"delta_e_#{bytes(color).hex()}" for color in demonstration().PART_COLORS.values()]
     for graph, of_graph in values.items():
         for name, measured in of_graph.items():
             found = [measured[color] for color in colors if color in measured]

@@ -118,7 +118,7 @@ def simulated(count: int, first: int, size: int, gaps: str, shading: float) -> I
 
 def coloured(count: int, first: int, checkpoint: Path) -> Iterator[dict[str, FlatScore]]:
     """Score every way on the demonstration model's own pictures, 128² for drawings of 1024²."""
-    from evaluate import VARIANTS, colour_all, make_pair
+    from evaluate_model import VARIANTS, colour_all, make_pair
     from pipeline import Pipeline
 
     pipeline = Pipeline(checkpoint)

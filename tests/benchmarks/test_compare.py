@@ -31,7 +31,6 @@ def compare():
     sys.path.append(str(BENCHMARKS))
     yield load_file(BENCHMARKS / "compare.py", "benchmark_compare")
     sys.path[:] = before
-    sys.modules.pop("evaluate", None)  # demo/ has one, too
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ RECORDED = Path(__file__).with_name("recorded-errors.json")
 @pytest.fixture(scope="module")
 def rows(pack, demo_folder):
     from comfy_path import EXAMPLES
-    from evaluate import evaluate
+    from evaluate_model import evaluate
     from pipeline import CHECKPOINT_NAME, Pipeline
 
     path = demo_folder / CHECKPOINT_NAME
@@ -23,7 +23,7 @@ def rows(pack, demo_folder):
 
 
 def test_errors_have_not_risen_by_a_quarter(rows):
-    from evaluate import VARIANTS
+    from evaluate_model import VARIANTS
 
     recorded = json.loads(RECORDED.read_text())
     for name in VARIANTS:
@@ -40,7 +40,7 @@ def test_a_run_repeats_and_another_checkpoint_gives_another_picture(pack, demo_c
     import torch
     from safetensors.torch import load_file, save_file
 
-    from evaluate import VARIANTS, colour_all, make_pair
+    from evaluate_model import VARIANTS, colour_all, make_pair
     from pipeline import Pipeline
 
     pairs, features = [make_pair(0), make_pair(1)], VARIANTS["split + background injection"]
@@ -61,7 +61,7 @@ def test_a_run_repeats_and_another_checkpoint_gives_another_picture(pack, demo_c
 def test_pictures_for_an_evaluation_are_written_with_what_belongs_to_them(pack, demo_checkpoint, tmp_path):
     from PIL import Image
 
-    from evaluate import PART_COLORS, make_pair, write_pictures
+    from evaluate_model import PART_COLORS, make_pair, write_pictures
     from pipeline import Pipeline
 
     write_pictures(Pipeline(demo_checkpoint, pack.run), 1, 3, tmp_path)

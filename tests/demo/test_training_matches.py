@@ -32,7 +32,7 @@ def trained(torch):
 
 @pytest.fixture(scope="module")
 def pairs():
-    from evaluate import make_pair
+    from evaluate_model import make_pair
 
     return [make_pair(100), make_pair(101)]
 
@@ -75,7 +75,7 @@ def test_nodes_predict_what_the_trainer_s_model_predicts(name, pack, torch, trai
 
     import export
     import pipeline
-    from evaluate import VARIANTS, to_image
+    from evaluate_model import VARIANTS, to_image
 
     features = VARIANTS[name]
     export.write(*trained, demo_folder / pipeline.CHECKPOINT_NAME)

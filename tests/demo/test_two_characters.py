@@ -68,7 +68,7 @@ def colour_together(pack, pipeline, left, right):
 
 
 def test_each_character_comes_out_as_well_as_alone(pack, pipeline):
-    from evaluate import VARIANTS, colour_all, make_pair
+    from evaluate_model import VARIANTS, colour_all, make_pair
 
     pairs = [make_pair(number) for number in range(2 * PAIRS)]
     alone = colour_all(pipeline, pairs, VARIANTS["split + background injection"])

@@ -23,7 +23,7 @@ def half_hidden(scene, colours, background, shown):
 def errors(pack, demo_folder):
     """{views: mean colour error (ΔE) of hair, skin, top and bottom} over held-out pairs."""
     from comfy_path import EXAMPLES
-    from evaluate import PARTS, VARIANTS, make_pair
+    from evaluate_model import PARTS, VARIANTS, make_pair
     from measure import region_error, to_lab
     from pipeline import CHECKPOINT_NAME, Pipeline, to_image
     from scenes import HELD_OUT, Scene

@@ -12,7 +12,7 @@ SAME = 2e-5
 #: leaves out whatever is not wanted.
 WITHOUT = {
     "ColorizeCropToBox", "ColorizeManipulateTokens", "ColorizeExtractPalette", "ColorizeInkOver", "ColorizeSaveLayers",
-    "ColorizeMakeLayers", "ColorizeMeasure", "ColorizeFlats",
+    "ColorizeMakeLayers", "ColorizeMeasure", "ColorizeFlats", "ColorizeTrackRegions",
 }  # fmt: skip
 PICTURES = {
     "Prepare Sketch", "Extract Lines", "Segment Character", "Bleach Region", "Preview Regions", "Encode Reference",

@@ -1,4 +1,4 @@
-"""Measure the demonstration model on held-out pairs, through the pack's nodes: python demo/evaluate.py
+"""Measure the demonstration model on held-out pairs, through the pack's nodes: python demo/evaluate_model.py
 
 Each pair is a drawing and a reference of unseen characters, unseen palettes and an unseen background picture. The right
 answer is the drawing's scene in the reference's colours, before the background picture.
