@@ -37,9 +37,7 @@ def anchored(anchor: Tensor, regions: Regions, palette: Palette, around: np.ndar
     columns = len(palette) + 1  # the last one is paper's
     place = labels[found].astype(np.int64) * columns + painted[found]
     pixels = np.bincount(place, minlength=count * columns).reshape(count, columns)
-    families = Families.in_palette(palette)
-    family = families.pooled(pixels).argmax(axis=1)
-    own = np.where(families.of == family[:, None], pixels, -1).argmax(axis=1)
+    _, own = Families.in_palette(palette).chosen(pixels)
     said = pixels.any(axis=1)
     decided[said] = own[said]
     areas = np.bincount(labels.ravel(), minlength=count)

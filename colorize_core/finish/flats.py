@@ -204,8 +204,7 @@ def elect(votes: Votes, candidates: Tensor, families: Families, around: np.ndarr
         [R] int64, the swatch of each region, or `NO_SWATCH`; [R] float32, the share of its pixels that agree.
     """
     counts, nearest = paper_or_white(votes, candidates, around)
-    family = families.pooled(counts).argmax(axis=1)
-    swatch = np.where(families.of == family[:, None], counts, -1).argmax(axis=1)
+    family, swatch = families.chosen(counts)
     return np.where(swatch == len(candidates) - 1, NO_SWATCH, swatch), agreeing(nearest, families, family)
 
 

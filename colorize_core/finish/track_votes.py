@@ -42,8 +42,8 @@ def weights(ballots: list[Ballot], strands: int, families: Families) -> list[np.
     for ballot in ballots:
         expected = np.where(ballot.strand >= 0, usual[ballot.strand], 1.0)
         less, more = np.minimum(ballot.area, expected), np.maximum(ballot.area, expected)
-        pooled = np.sort(families.pooled(ballot.votes.counts), axis=1)
-        sure = (pooled[:, -1] - (pooled[:, -2] if pooled.shape[1] > 1 else 0)) / np.maximum(pooled.sum(axis=1), 1e-12)
+        counts = ballot.votes.counts
+        sure = families.lead(counts) / np.maximum(counts.sum(axis=1), 1e-12)
         found.append(less * (less / np.maximum(more, 1)) * np.maximum(sure, LEAST_SURE) * (ballot.strand >= 0))
     return found
 

@@ -98,6 +98,16 @@ class Families:
             pooled[:, family] += counts[:, swatch]
         return pooled
 
+    def chosen(self, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return for votes [R, S + 1] the family [R] that has the most together, and of its swatches the first, [R]."""
+        family = self.pooled(counts).argmax(axis=1)
+        return family, np.where(self.of == family[:, None], counts, -1).argmax(axis=1)
+
+    def lead(self, counts: np.ndarray) -> np.ndarray:
+        """Return by how much of the votes [R, S + 1] the first family is ahead of the second, if there is one: [R]."""
+        ranked = np.sort(self.pooled(counts), axis=1)
+        return ranked[:, -1] - ranked[:, -2] if ranked.shape[1] > 1 else ranked[:, -1]
+
     def members(self, family: int) -> np.ndarray:
         """Return the swatches of a family."""
         return np.flatnonzero(self.of == family)
@@ -201,10 +211,8 @@ def as_the_picture_has_them(voters: Voters, candidates: Tensor, families: Famili
     votes = count_votes(voters, candidates, families)
     palette, moved = candidates.numpy(), candidates
     for _ in range(ROUNDS):
-        pooled = families.pooled(votes.counts)
-        ranked = np.sort(pooled, axis=1)
-        sure = voters.area * (ranked[:, -1] - ranked[:, -2]) if pooled.shape[1] > 1 else voters.area
-        family = pooled.argmax(axis=1)
+        sure = voters.area * families.lead(votes.counts)
+        family, _ = families.chosen(votes.counts)
         off = np.zeros_like(palette)
         for number in np.unique(family[1:]):
             own, members = (family == number) & (sure > 0), families.members(number)

@@ -3,34 +3,28 @@
 import sys
 from pathlib import Path
 
+import moving_boxes
 import numpy as np
 import pytest
 from PIL import Image
 
 DEMO = Path(__file__).resolve().parents[3] / "demo"
 COLORS = ((210, 80, 80), (80, 120, 200))
+#: Pixels that the boxes move from frame to frame.
+STEP = 4
 
 
 @pytest.fixture
 def drawings(host):
     """Three drawings [3, 60, 80, 3] of two boxes that move to the right."""
-    drawing = host.torch.ones(3, 60, 80, 3)
-    for frame, page in enumerate(drawing):
-        for left in (6 + 4 * frame, 36 + 4 * frame):
-            page[8:50, left : left + 28] = 0
-            page[10:48, left + 2 : left + 26] = 1
-    return drawing
+    return moving_boxes.drawings(3, STEP)
 
 
 @pytest.fixture
-def pictures(host, drawings):
+def pictures(drawings):
     """Their colours, the boxes' lines drawn; the third frame is a little darker."""
-    picture = drawings.clone()
-    for frame, page in enumerate(picture):
-        for left, color in zip((6, 36), COLORS, strict=True):
-            left += 4 * frame
-            page[10:48, left + 2 : left + 26] = (host.torch.tensor(color) - 2 * (frame == 2)) / 255
-    return picture
+    darker = [[level - 2 for level in color] for color in COLORS]
+    return moving_boxes.colored(drawings, STEP, [COLORS, COLORS, darker])
 
 
 def regions_of(pack, drawing, **inputs):

@@ -1,33 +1,24 @@
 """Track Regions through the graph: a shot from lines to cels, the anchor, and what does not go together."""
 
+import moving_boxes
 import numpy as np
 import pytest
 from PIL import Image
 
 COLORS = ((210, 80, 80), (80, 120, 200))
-FRAMES = 4
+FRAMES, STEP = 4, 3
 
 
 @pytest.fixture
 def drawings(host):
     """Drawings [4, 60, 80, 3] of two boxes that move to the right."""
-    drawing = host.torch.ones(FRAMES, 60, 80, 3)
-    for frame, page in enumerate(drawing):
-        for left in (6 + 3 * frame, 36 + 3 * frame):
-            page[8:50, left : left + 28] = 0
-            page[10:48, left + 2 : left + 26] = 1
-    return drawing
+    return moving_boxes.drawings(FRAMES, STEP)
 
 
 @pytest.fixture
-def pictures(host, drawings):
+def pictures(drawings):
     """Their colours; in the third frame both have the first box's."""
-    picture = drawings.clone()
-    for frame, page in enumerate(picture):
-        for left, color in zip((6, 36), COLORS if frame != 2 else COLORS[:1] * 2, strict=True):
-            left += 3 * frame
-            page[10:48, left + 2 : left + 26] = host.torch.tensor(color) / 255
-    return picture
+    return moving_boxes.colored(drawings, STEP, [COLORS, COLORS, COLORS[:1] * 2, COLORS])
 
 
 @pytest.fixture
