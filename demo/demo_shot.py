@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from moving_scenes import shot_poses
-from pipeline import GUIDANCE, STEPS, Pipeline, to_image
+from pipeline import Features, Pipeline, to_image
 from scenes import HELD_OUT, Scene
 
 #: Seeds of the character and its colours, of how it moves, and of the scenery.
@@ -80,29 +80,10 @@ def draw_shot() -> Shot:
 
 def colour_shot(pipeline: Pipeline, shot: Shot) -> Tensor:
     """Colour all frames with one carrier, from the same noise: [F, M, M, 3] in [0, 1]."""
-    run, size = pipeline.run, {"width": PAINTED, "height": PAINTED}
-    lines, _ = run("ColorizePrepareSketch", image=shot.drawings, **size)
-    (carrier,) = run("ColorizeEncodeReference", clip_vision=pipeline.clip_vision, image=shot.sheet)
-    encoders = {"colorizer": pipeline.colorizer, "vae": pipeline.vae, "clip_vision": pipeline.clip_vision}
-    (carrier,) = run("ColorizeEncodeBackground", carrier=carrier, image=shot.background, **encoders, **size)
-    model, positive, negative = run(
-        "ColorizeApply", model=pipeline.model, colorizer=pipeline.colorizer, carrier=carrier, sketch_mask=shot.masks
-    )
-    positive, negative = run(
-        "ControlNetApplyAdvanced", positive=positive, negative=negative, control_net=pipeline.sketch, image=lines
-    )
-    (latent,) = run("EmptyLatentImage", **size, batch_size=len(shot.drawings))
-    (latent,) = run(
-        "ColorizeSampleSequence",
-        model=model,
-        positive=positive,
-        negative=negative,
-        latent_image=latent,
-        seed=SEED,
-        steps=STEPS,
-        cfg=GUIDANCE,
-    )
-    return run("VAEDecode", samples=latent, vae=pipeline.vae)[0]
+    size = {"width": PAINTED, "height": PAINTED}
+    features = Features(split=True, injection=1.0)
+    prepared = pipeline.prepared(shot.drawings, shot.sheet, shot.background, shot.masks, features, size)
+    return pipeline.sampled("ColorizeSampleSequence", prepared, len(shot.drawings), size, SEED)
 
 
 def finish_shot(run: Any, shot: Shot, coloured: Tensor) -> FinishedShot:

@@ -19,10 +19,12 @@ from comfy_path import EXAMPLES
 from flicker import COLUMNS, MovingShot, scores
 from measure import bootstrap
 from moving_scenes import SHOTS
-from pipeline import GUIDANCE, STEPS, Pipeline, to_image
+from pipeline import Features, Pipeline, to_image
 
 #: Seed of the noise; the anchor is noised with the same.
 SEED = 0
+SIZE = {"width": 128, "height": 128}
+FEATURES = Features(split=True, injection=1.0)
 
 
 class ShotPipeline:
@@ -37,42 +39,18 @@ class ShotPipeline:
 
     def prepare(self, shot: MovingShot) -> tuple[Any, Any, Any]:
         """Return model, positive and negative for all frames, of one carrier."""
-        run, pipeline = self.run, self.pipeline
-        (carrier,) = run("ColorizeEncodeReference", clip_vision=pipeline.clip_vision, image=to_image([shot.reference]))
-        (carrier,) = run(
-            "ColorizeEncodeBackground",
-            carrier=carrier,
-            image=to_image([shot.scenes[0].paint_background(shot.seed)]),
-            strength=1.0,
-            colorizer=pipeline.colorizer,
-            vae=pipeline.vae,
-            clip_vision=pipeline.clip_vision,
-            width=128,
-            height=128,
+        reference, scenery = (
+            to_image([picture]) for picture in (shot.reference, shot.scenes[0].paint_background(shot.seed))
         )
-        model, positive, negative = run(
-            "ColorizeApply",
-            model=pipeline.model,
-            colorizer=pipeline.colorizer,
-            carrier=carrier,
-            sketch_mask=self.masks(shot),
-        )
-        positive, negative = run(
-            "ControlNetApplyAdvanced",
-            positive=positive,
-            negative=negative,
-            control_net=pipeline.sketch,
-            image=self.lines(shot),
-            strength=1.0,
-            start_percent=0.0,
-            end_percent=1.0,
-        )
-        return model, positive, negative
+        return self.pipeline.prepared(self.drawings(shot), reference, scenery, self.masks(shot), FEATURES, SIZE)
+
+    def drawings(self, shot: MovingShot) -> Tensor:
+        """Return the drawings of all frames."""
+        return to_image([np.repeat(scene.drawing()[..., None], 3, axis=2) for scene in shot.scenes])
 
     def lines(self, shot: MovingShot) -> Tensor:
         """Return the line maps of all frames."""
-        drawings = to_image([np.repeat(scene.drawing()[..., None], 3, axis=2) for scene in shot.scenes])
-        return self.run("ColorizePrepareSketch", image=drawings, width=128, height=128)[0]
+        return self.run("ColorizePrepareSketch", image=self.drawings(shot), **SIZE)[0]
 
     def masks(self, shot: MovingShot) -> Tensor:
         """Return the characters' masks of all frames."""
@@ -88,31 +66,15 @@ class ShotPipeline:
             control_net=pipeline.sketch,
             vae=pipeline.vae,
             image=picture,
-            width=128,
-            height=128,
+            **SIZE,
             **inputs,
             **own,
         )[0]
 
     def sample(self, shot: MovingShot, model: Any, positive: Any, negative: Any, seed_rule: str) -> Tensor:
         """Colour all frames: [N, 128, 128, 3] in [0, 1]."""
-        (latent,) = self.run("EmptyLatentImage", width=128, height=128, batch_size=shot.frames)
-        (latent,) = self.run(
-            "ColorizeSampleSequence",
-            model=model,
-            positive=positive,
-            negative=negative,
-            latent_image=latent,
-            seed=SEED,
-            seed_rule=seed_rule,
-            chunk_size=0,
-            steps=STEPS,
-            cfg=GUIDANCE,
-            sampler_name="euler",
-            scheduler="normal",
-            denoise=1.0,
-        )
-        return self.run("VAEDecode", samples=latent, vae=self.pipeline.vae)[0]
+        prepared, settings = (model, positive, negative), {"seed_rule": seed_rule, "chunk_size": 0}
+        return self.pipeline.sampled("ColorizeSampleSequence", prepared, shot.frames, SIZE, SEED, **settings)
 
     # --- the rows of the table ---
 

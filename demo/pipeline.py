@@ -74,11 +74,25 @@ class Pipeline:
         Returns:
             [B, H, W, 3] in [0, 1].
         """
-        run, (rows, height, width, _) = self.run, drawings.shape
-        lines, _ = run("ColorizePrepareSketch", image=drawings, width=width, height=height)
+        rows, height, width, _ = drawings.shape
+        size = {"width": width, "height": height}
+        prepared = self.prepared(drawings, references, backgrounds, masks, features, size)
+        return self.sampled("KSampler", prepared, rows, size, seed)
+
+    def prepared(
+        self,
+        drawings: Tensor,
+        references: Tensor,
+        backgrounds: Tensor,
+        masks: Tensor,
+        features: Features,
+        size: dict[str, int],
+    ) -> tuple[Any, Any, Any]:
+        """Return model, positive and negative for pictures of a size (width and height); see `colour`."""
+        run = self.run
+        lines, _ = run("ColorizePrepareSketch", image=drawings, **size)
         (carrier,) = run("ColorizeEncodeReference", clip_vision=self.clip_vision, image=references)
         encoders = {"colorizer": self.colorizer, "vae": self.vae, "clip_vision": self.clip_vision}
-        sizes = {"width": width, "height": height}
         if features.split:
             (carrier,) = run(
                 "ColorizeEncodeBackground",
@@ -86,10 +100,10 @@ class Pipeline:
                 image=backgrounds,
                 strength=features.injection,
                 **encoders,
-                **sizes,
+                **size,
             )
         if features.style:
-            (carrier,) = run("ColorizeEncodeStyle", carrier=carrier, image=references, **encoders, **sizes)
+            (carrier,) = run("ColorizeEncodeStyle", carrier=carrier, image=references, **encoders, **size)
         mask = {"sketch_mask": masks} if features.split else {}
         model, positive, negative = run(
             "ColorizeApply", model=self.model, colorizer=self.colorizer, carrier=carrier, **mask
@@ -104,9 +118,20 @@ class Pipeline:
             start_percent=0.0,
             end_percent=1.0,
         )
-        (latent,) = run("EmptyLatentImage", width=width, height=height, batch_size=rows)
-        (latent,) = run(
-            "KSampler",
+        return model, positive, negative
+
+    def sampled(
+        self, sampler: str, prepared: tuple[Any, Any, Any], rows: int, size: dict[str, int], seed: int, **settings: Any
+    ) -> Tensor:
+        """Sample and decode so many pictures of a size.
+
+        Args:
+            sampler: the node, KSampler or one with its inputs; settings: what it has beside. prepared: of `prepared`.
+        """
+        model, positive, negative = prepared
+        (latent,) = self.run("EmptyLatentImage", **size, batch_size=rows)
+        (latent,) = self.run(
+            sampler,
             model=model,
             positive=positive,
             negative=negative,
@@ -117,9 +142,9 @@ class Pipeline:
             sampler_name="euler",
             scheduler="normal",
             denoise=1.0,
+            **settings,
         )
-        (pictures,) = run("VAEDecode", samples=latent, vae=self.vae)
-        return pictures
+        return self.run("VAEDecode", samples=latent, vae=self.vae)[0]
 
     def roundtrip(self, pictures: Tensor) -> Tensor:
         """Encode and decode pictures [B, H, W, 3]: the best that the autoencoder allows."""
