@@ -24,7 +24,7 @@ from PIL import Image
 from comfy_path import EXAMPLES
 from drawing import Part
 from measure import bootstrap, pixel_error, region_error, to_lab
-from palettes import NEUTRAL, Style, random_style
+from palettes import INKS, NEUTRAL, Style, random_style
 from pipeline import Features, Pipeline, to_image
 from scenes import HELD_OUT, Scene
 
@@ -41,6 +41,7 @@ VARIANTS = {
 }
 
 STYLED_VARIANTS = ("split + background injection", "split + background injection + style")
+LIMIT = "autoencoder alone, on the right answer (the limit)"
 
 BATCH = 16
 
@@ -182,21 +183,39 @@ def evaluate(
     pairs = [make_pair(first + number) for number in range(count)]
     rows = {name: errors(pairs, results) for name, results in guesses(pairs).items()}
     limit = pipeline.roundtrip(to_image([pair.right for pair in pairs]))
-    rows["autoencoder alone, on the right answer (the limit)"] = errors(pairs, list(limit.numpy()))
+    rows[LIMIT] = errors(pairs, list(limit.numpy()))
     for name, features in VARIANTS.items():
         say(f"{name}: {count} pairs")
         rows[name] = errors(pairs, colour_all(pipeline, pairs, features))
     return rows
 
 
+def styles_of(count: int, first: int = 0) -> list[Style]:
+    """Return the style of each pair that `evaluate_style` measures."""
+    return [random_style(HELD_OUT + first + number) for number in range(count)]
+
+
 def evaluate_style(pipeline: Pipeline, count: int, first: int = 0) -> dict[str, np.ndarray]:
     """Return the errors on pairs whose reference has coloured lines, shading or both."""
-    pairs = [make_pair(first + n, random_style(HELD_OUT + first + n)) for n in range(count)]
-    return {name: style_errors(pairs, colour_all(pipeline, pairs, VARIANTS[name])) for name in STYLED_VARIANTS}
+    pairs = [make_pair(first + number, style) for number, style in enumerate(styles_of(count, first))]
+    limit = pipeline.roundtrip(to_image([pair.right for pair in pairs]))
+    rows = {LIMIT: style_errors(pairs, list(limit.numpy()))}
+    return rows | {name: style_errors(pairs, colour_all(pipeline, pairs, VARIANTS[name])) for name in STYLED_VARIANTS}
 
 
-def report(rows: dict[str, np.ndarray], styled: dict[str, np.ndarray]) -> str:
-    """Write both tables and the gains."""
+def by_ink(styled: dict[str, np.ndarray], styles: list[Style]) -> str:
+    """Write a Markdown table of the errors of shaded sides, one column an ink."""
+    inks = [ink for ink in INKS if any(style.ink == ink for style in styles)]
+    chosen = {ink: np.array([style.ink == ink for style in styles]) for ink in inks}
+    titles = " | ".join(f"{ink} ({chosen[ink].sum()})" for ink in inks)
+    lines = [f"| shaded sides, by ink (pairs) | {titles} |", "|---" * (len(inks) + 1) + "|"]
+    for name, values in styled.items():
+        lines.append(f"| {name} | " + " | ".join(f"{np.nanmean(values[chosen[ink], 1]):.1f}" for ink in inks) + " |")
+    return "\n".join(lines)
+
+
+def report(rows: dict[str, np.ndarray], styled: dict[str, np.ndarray], styles: list[Style]) -> str:
+    """Write the tables and the gains."""
     background = {name: values[:, -1] for name, values in rows.items()}
     plain, split, injected, _ = (background[name] for name in VARIANTS)
     before, after = (styled[name] for name in STYLED_VARIANTS)
@@ -216,6 +235,8 @@ def report(rows: dict[str, np.ndarray], styled: dict[str, np.ndarray]) -> str:
             gain("style, on lines", before[:, 0], after[:, 0]),
             gain("style, on shaded sides", before[:, 1], after[:, 1]),
             gain("style, on the whole character", before[:, 2], after[:, 2]),
+            "",
+            by_ink(styled, styles),
         ]
     )
 
@@ -241,7 +262,8 @@ def main() -> None:
     rows = evaluate(pipeline, arguments.pairs, arguments.first, print)
     styled = evaluate_style(pipeline, arguments.pairs, arguments.first)
     digest = hashlib.sha256(arguments.checkpoint.read_bytes()).hexdigest()[:12]
-    print(f"\n{arguments.pairs} pairs from {arguments.first}, checkpoint {digest}\n\n{report(rows, styled)}")
+    print(f"\n{arguments.pairs} pairs from {arguments.first}, checkpoint {digest}\n")
+    print(report(rows, styled, styles_of(arguments.pairs, arguments.first)))
     if arguments.json:
         numbers = {
             name: values.tolist() for name, values in (rows | {f"styled: {n}": v for n, v in styled.items()}).items()
