@@ -21,6 +21,7 @@ class ColorizeManipulateTokens(io.ComfyNode):
             node_id="ColorizeManipulateTokens",
             display_name="Manipulate Reference by Text",
             category="ColorizeDiffusion/encode",
+            shows_picture=True,
             description="Changes the reference with words: towards a target (a girl with red hair), optionally away "
             "from an anchor (a girl with blue hair), where a control prompt (hair) selects. The picture shows what the "
             "control prompt selects: orange follows the target, blue is pushed away, dark stays.",

@@ -22,6 +22,7 @@ class ColorizeLineRegions(io.ComfyNode):
             node_id="ColorizeLineRegions",
             display_name="Line Regions",
             category="ColorizeDiffusion/finish",
+            shows_picture=True,
             description="Finds the closed regions of a line drawing at its full size, as a paint bucket that minds "
             "gaps. Regions go on under the lines to their middle, so that nothing fringes.",
             inputs=[
@@ -99,6 +100,7 @@ class ColorizeFlats(io.ComfyNode):
             node_id="ColorizeFlats",
             display_name="Flats",
             category="ColorizeDiffusion/finish",
+            shows_picture=True,
             description="Gives every region of a drawing the swatch that its pixels in a coloured picture vote for: "
             "exact colours, no leak over a line, at the drawing's size. The picture may be smaller.",
             inputs=[

@@ -18,6 +18,7 @@ class ColorizeTrackRegions(io.ComfyNode):
             node_id="ColorizeTrackRegions",
             display_name="Track Regions",
             category="ColorizeDiffusion/finish",
+            shows_picture=True,
             description="Finds which regions of a shot's frames are the same one, and gives each track the one swatch "
             "that its pixels in all frames vote for, so that colours do not flicker.",
             inputs=[

@@ -17,6 +17,7 @@ class ColorizeExamplePicture(io.ComfyNode):
             node_id="ColorizeExamplePicture",
             display_name="Example Picture",
             category="ColorizeDiffusion/loaders",
+            shows_picture=True,
             description="A drawing, reference, background or coloured picture that comes with the pack, of 128×128 "
             "pixels for the demonstration model, large ones of 1024×1024. Load Image takes its place for pictures of "
             "your own.",

@@ -122,11 +122,10 @@ def test_the_download_of_a_missing_file_is_offered(studio):
 
 @pytest.mark.parametrize("renderer", RENDERERS)
 def test_try_it_runs_as_it_opens(renderer, studio):
-    studio.empty_cache()
     studio.open_template("try_it")
     studio.draw_as_html(RENDERERS[renderer])
     studio.fit_view()
-    studio.press_run()
+    studio.run_anew()
     picture = studio.pixels(studio.wait_for_picture(RESULT))
     for title in ("Drawing", "Reference", "Background"):
         studio.wait_for_shown(title)
@@ -141,18 +140,33 @@ def test_try_it_runs_as_it_opens(renderer, studio):
 @pytest.mark.parametrize("renderer", RENDERERS)
 @pytest.mark.parametrize(("name", "result"), [("flats", RESULT), ("illustration_layers", "Background")])
 def test_what_needs_no_model_runs_as_it_opens(name, result, renderer, studio):
-    studio.empty_cache()
     studio.open_template(name)
     studio.draw_as_html(RENDERERS[renderer])
     studio.fit_view()
-    studio.press_run()
-    studio.wait_for_message("execution_success")
+    studio.run_anew()
     for title in ("Drawing", "Coloured picture", "Line Regions", "Flats", "Save Layers", result):
         studio.wait_for_shown(title)
     studio.page.wait_for_timeout(500)
     studio.screenshot(f"4-{name}-{renderer}")
     assert studio.red_nodes() == [] and studio.alerts.count() == 0
     assert studio.overlaps() == [], "the pictures that show now need their place"
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("renderer", RENDERERS)
+def test_another_tab_shows_what_comes_from_the_cache(renderer, studio):
+    """Previews of nodes that are no output nodes, too, where ComfyUI sends them again."""
+    told = studio.page.evaluate("fetch('/api/object_info/ColorizeFlats').then(answer => answer.json())")
+    if "has_intermediate_output" not in told["ColorizeFlats"]:
+        pytest.skip("this ComfyUI shows nothing again of nodes that are no output nodes")
+    for name in ("flats", "illustration_layers"):
+        studio.open_template(name)
+        studio.draw_as_html(RENDERERS[renderer])
+        studio.press_run()
+        studio.wait_for_message("execution_success")
+    assert studio.cached_and_run()[0], "the drawing and its regions are the same"
+    for title in ("Drawing", "Coloured picture", "Background", "Line Regions", "Edit Palette", "Flats", "Save Layers"):
+        studio.wait_for_shown(title)
 
 
 @pytest.fixture(scope="module")
@@ -180,13 +194,11 @@ def shot_folders(server):
 @pytest.mark.thorough
 @pytest.mark.parametrize("renderer", RENDERERS)
 def test_a_coloured_shot_becomes_cels(renderer, studio, shot_folders):
-    studio.empty_cache()
     studio.open_template("shot_to_cels")
     studio.draw_as_html(RENDERERS[renderer])
     studio.fit_view()
     studio.set_value("Character sheet", "image", "sheet.png")
-    studio.press_run()
-    studio.wait_for_message("execution_success")
+    studio.run_anew()
     for title in ("Line Regions", "Flats", "Track Regions", "Result", "Flats of the tracks", "Save Cels"):
         studio.wait_for_shown(title)
     studio.page.wait_for_timeout(500)

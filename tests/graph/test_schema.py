@@ -1,6 +1,7 @@
-"""What only newer versions of ComfyUI know of a node: inputs folded away, and words to search for."""
+"""What only newer versions of ComfyUI know of a node: inputs folded away, words to search for, pictures shown again."""
 
 import dataclasses
+import inspect
 import re
 
 import pytest
@@ -64,3 +65,14 @@ def test_newer_pages_are_told_of_both_and_older_ones_of_neither(pack, info, word
     knows_words = "search_aliases" in io.Schema.__dataclass_fields__
     for node, told in info.items():
         assert told.get("search_aliases") == (list(words[node]) if knows_words else None)
+
+
+def test_a_node_that_shows_a_picture_shows_it_again_from_the_cache(pack, info):
+    from comfy_api.latest import io
+
+    classes = {node.define_schema().node_id: node for node in pack.module("nodes").NODES}
+    shows = {name for name, node in classes.items() if "ui=" in inspect.getsource(node.execute)}
+    assert {"ColorizeExamplePicture", "ColorizeFlats"} <= shows
+    told = {node for node in shows if info[node]["output_node"] or info[node].get("has_intermediate_output")}
+    knows = "has_intermediate_output" in io.Schema.__dataclass_fields__
+    assert told == (shows if knows else {node for node in shows if info[node]["output_node"]})
