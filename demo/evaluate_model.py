@@ -95,6 +95,11 @@ def colour_all(pipeline: Pipeline, pairs: list[Pair], features: Features) -> lis
     return results
 
 
+def through_autoencoder(pipeline: Pipeline, pairs: list[Pair]) -> list[np.ndarray]:
+    """Encode and decode every pair's right answer; pictures in [0, 1]."""
+    return list(pipeline.roundtrip(to_image([pair.right for pair in pairs])).numpy())
+
+
 def errors(pairs: list[Pair], results: list[np.ndarray]) -> np.ndarray:
     """Return the errors [N, 6] in the order of `COLUMNS`."""
     rows = []
@@ -182,8 +187,7 @@ def evaluate(
     """Return the errors of every row of the table."""
     pairs = [make_pair(first + number) for number in range(count)]
     rows = {name: errors(pairs, results) for name, results in guesses(pairs).items()}
-    limit = pipeline.roundtrip(to_image([pair.right for pair in pairs]))
-    rows[LIMIT] = errors(pairs, list(limit.numpy()))
+    rows[LIMIT] = errors(pairs, through_autoencoder(pipeline, pairs))
     for name, features in VARIANTS.items():
         say(f"{name}: {count} pairs")
         rows[name] = errors(pairs, colour_all(pipeline, pairs, features))
@@ -198,8 +202,7 @@ def styles_of(count: int, first: int = 0) -> list[Style]:
 def evaluate_style(pipeline: Pipeline, count: int, first: int = 0) -> dict[str, np.ndarray]:
     """Return the errors on pairs whose reference has coloured lines, shading or both."""
     pairs = [make_pair(first + number, style) for number, style in enumerate(styles_of(count, first))]
-    limit = pipeline.roundtrip(to_image([pair.right for pair in pairs]))
-    rows = {LIMIT: style_errors(pairs, list(limit.numpy()))}
+    rows = {LIMIT: style_errors(pairs, through_autoencoder(pipeline, pairs))}
     return rows | {name: style_errors(pairs, colour_all(pipeline, pairs, VARIANTS[name])) for name in STYLED_VARIANTS}
 
 

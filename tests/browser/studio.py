@@ -325,7 +325,7 @@ class Studio:
         self.wait_for_message("execution_success")
         node = self.page.evaluate("title => String(app.graph.nodes.find(node => node.title === title).id)", title)
         told = [message["data"] for message in self.messages if message["type"] == "executed"]
-        (done,) = [data["output"]["images"][0] for data in told if data["node"] == node][-1:]
+        done = [data["output"]["images"][0] for data in told if data["node"] == node][-1]
         self.wait_for_shown(title, done["filename"])
         return "/api/view?filename={filename}&subfolder={subfolder}&type={type}".format(**done)
 
