@@ -4,6 +4,7 @@ Seen: 1.32 (windows over the page), 1.49 and 1.58 (a message in the corner that 
 the tests do goes through the page's own `app`, whose names have stayed.
 """
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -49,9 +50,9 @@ def clear(page: "Page") -> None:
     for _ in range(20):
         if (window := windows(page)).count():
             close = window.last.locator(CLOSE_WINDOW)
-            close.first.click() if close.count() else page.keyboard.press("Escape")
+            _press(close.first) if close.count() else page.keyboard.press("Escape")
         elif page.locator(OVERLAY_CLOSE).count():
-            page.locator(OVERLAY_CLOSE).first.click()
+            _press(page.locator(OVERLAY_CLOSE).first)
         else:
             break
         page.wait_for_timeout(300)
@@ -59,7 +60,15 @@ def clear(page: "Page") -> None:
     page.evaluate(f"() => ({STORE})('rightSidePanel')?.closePanel?.()")
     panel = page.locator(".side-bar-button-selected")
     if panel.count():
-        panel.first.click()
+        _press(panel.first)
+
+
+def _press(button: "Locator") -> None:
+    """Click on a button that may go away by itself meanwhile."""
+    from playwright.sync_api import TimeoutError
+
+    with suppress(TimeoutError):
+        button.click(timeout=5000)
 
 
 def error_text(page: "Page") -> str:

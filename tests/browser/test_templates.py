@@ -100,8 +100,8 @@ def test_what_is_wrong_would_have_been_seen(studio):
         ),
         "wrong",
     )
+    studio.dialogs.or_(studio.alerts).first.wait_for()
     assert studio.red_nodes() == ["ColorizeNoSuchNode"]
-    assert studio.dialogs.count() + studio.alerts.count()
     studio.clear()
     studio.page.wait_for_timeout(500)
     assert ("Between", "Over it") in studio.overlaps()
