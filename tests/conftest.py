@@ -24,6 +24,7 @@ from typing import Any
 
 import pytest
 from host_and_pack import GOLDEN, Golden, Pack, fill_of, keys_of, load_pack, start_host, xl_tensors
+from hypothesis import HealthCheck, settings
 from module_files import load_file
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,6 +33,11 @@ PACK_FOLDER = "colorizediffusion"
 FLOAT32 = "--cpu --fp32-unet --fp32-vae --fp32-text-enc"
 TINY_CHECKPOINT = "tiny-v2.safetensors"
 
+#: Drawn examples are the same in every run, and no machine is too slow for them.
+settings.register_profile(
+    "everywhere", deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+)
+settings.load_profile("everywhere")
 
 #: Folders of tests in the order in which workers take their files: what takes long must not come last.
 LONGEST_FIRST = ("mixing", "browser", "fuzz", "faults", "farm", "live_server", "demo", "benchmarks", "install", "graph")

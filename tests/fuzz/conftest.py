@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import Phase, given, settings
 from module_files import fixtures_of, load_file
 
 TESTS = Path(__file__).resolve().parent.parent
@@ -37,10 +37,6 @@ def examples(pytestconfig: pytest.Config) -> Callable[..., Any]:
     def make(share: float = 1.0) -> settings:
         return settings(
             max_examples=max(20, round(pytestconfig.getoption("--fuzz") * share)),
-            deadline=None,
-            derandomize=True,
-            database=None,
-            suppress_health_check=list(HealthCheck),
             phases=[Phase.generate, *([Phase.shrink] if share >= 1 else [])],  # what takes long is not tried again
             print_blob=False,
         )

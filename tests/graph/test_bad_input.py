@@ -3,7 +3,7 @@
 import dataclasses
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 IMAGES = {
@@ -85,7 +85,7 @@ def test_a_size_that_the_latent_grid_does_not_divide_is_named(pack, studio, enco
         encode(what, studio.picture(), plain, width=width, height=height)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), database=None, derandomize=True)
+@settings(max_examples=40)
 @given(shape=st.lists(st.integers(0, 6), min_size=0, max_size=5), what=st.sampled_from(["Reference", "Background"]))
 def test_any_shape_is_either_encoded_or_named(host, pack, encode, plain, shape, what):
     image = host.torch.rand(shape)
@@ -117,7 +117,7 @@ def test_what_is_no_mask_is_named(host, pack, studio, plain, kind):
         studio.apply(plain, make(host.torch))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), database=None, derandomize=True)
+@settings(max_examples=60)
 @given(shape=st.lists(st.integers(0, 9), min_size=0, max_size=5))
 def test_a_mask_of_any_shape_is_either_taken_or_named(host, pack, studio, plain, shape):
     try:

@@ -49,7 +49,7 @@ def test_masks_of_different_batches_give_every_picture_its_own_layout():
     assert labels.tolist() == [[[0, 0], [1, 2]], [[0, 0], [2, 1]]]
 
 
-@settings(max_examples=100, deadline=None, derandomize=True, database=None)
+@settings(max_examples=100)
 @given(
     height=st.integers(1, 9),
     width=st.integers(1, 9),

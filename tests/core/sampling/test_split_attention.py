@@ -50,7 +50,7 @@ def plainly(p: Projected, labels, regions, strengths, additions, merge):
     return out
 
 
-@settings(max_examples=150, deadline=None, derandomize=True, database=None)
+@settings(max_examples=150)
 @given(
     labels=st.lists(st.integers(0, 3), min_size=1, max_size=12),
     merge=st.sampled_from([0.0, 0.3, 1.0]),

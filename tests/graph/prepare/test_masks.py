@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-FEW = settings(max_examples=40, deadline=None)
+FEW = settings(max_examples=40)
 
 sizes = st.tuples(st.integers(1, 24), st.integers(1, 24))
 batches = st.sampled_from([(1, 1), (1, 3), (3, 1), (3, 3)])

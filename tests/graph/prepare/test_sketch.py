@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-FEW = settings(max_examples=30, deadline=None)
+FEW = settings(max_examples=30)
 LINES = ("dark_on_light", "light_on_dark", "pencil")
 
 
