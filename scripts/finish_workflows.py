@@ -110,7 +110,7 @@ def illustration_layers(object_info: dict[str, Any]) -> dict[str, Any]:
     background = example(group, "Background", BACKGROUND)
     group = sheet.group("2 · Regions and palette", 380, ENCODING)
     regions = group.node("ColorizeLineRegions", tall=560, drawing=drawing[0], within=drawing[1])
-    palette = group.node("ColorizePalette", tall=520, colour="choose", text=PALETTE)
+    palette = group.node("ColorizePalette", tall=520, grows=240, colour="choose", text=PALETTE)
     group = sheet.group("3 · Colours", 400, SAMPLING)
     wires = {"image": colored[0], "regions": regions[0], "palette": palette[0]}
     flat = group.node("ColorizeFlats", tall=640, colour="choose", **wires, shading="keep")

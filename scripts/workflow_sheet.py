@@ -75,23 +75,31 @@ class Group:
     width: int
     colour: str
     nodes: list[Node] = field(default_factory=list)
+    kept_free: int = 0  # below the last node
 
     @property
     def bottom(self) -> int:
         """Where the frame ends."""
-        return self.nodes[-1].bottom + MARGIN
+        return self.nodes[-1].bottom + self.kept_free + MARGIN
 
     def _place(self, height: int) -> dict[str, Any]:
-        top = self.nodes[-1].bottom + GAP if self.nodes else self.y + GROUP_TITLE
+        top = self.nodes[-1].bottom + self.kept_free + GAP if self.nodes else self.y + GROUP_TITLE
         return {"pos": [self.x + MARGIN, top + TITLE], "size": [self.width - 2 * MARGIN, height]}
 
-    def node(self, kind: str, title: str = "", /, tall: int = 0, colour: str = "", **inputs: Any) -> Node:
-        """Add a node; an input given as a Socket is wired, any other is the widget's value."""
+    def node(
+        self, kind: str, title: str = "", /, tall: int = 0, grows: int = 0, colour: str = "", **inputs: Any
+    ) -> Node:
+        """Add a node; an input given as a Socket is wired, any other is the widget's value.
+
+        As an HTML element a node with a field of text grows by its picture, however tall it is: `grows` keeps room.
+        """
         data = self.sheet.describe(kind, inputs)
         wired = sum("widget" in slot for slot in data["inputs"])
         rows = max(len(data["inputs"]) - wired, len(data["outputs"]))
         data |= self._place(max(tall, node_height(rows, len(widgets(self.sheet.info[kind])), wired)))
-        return self._add(data, title, colour)
+        node = self._add(data, title, colour)
+        self.kept_free = grows
+        return node
 
     def note(self, text: str, title: str) -> Node:
         """Add a note in Markdown, as tall as its text."""
@@ -118,6 +126,7 @@ class Group:
     def _add(self, data: dict[str, Any], title: str, colour: str) -> Node:
         node = self.sheet.add(data, title, colour)
         self.nodes.append(node)
+        self.kept_free = 0
         return node
 
 

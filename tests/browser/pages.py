@@ -118,6 +118,8 @@ BOXES = """() => {
         return [node.title, html ?? [node.pos[0], node.pos[1] - 30, node.size[0], node.size[1] + 30]]
     })
 }"""
+#: The coloured boxes behind nodes, [left, top, width, height].
+GROUPS = "app.graph.groups.map(({pos: [x, y], size: [width, height]}) => [x, y, width, height])"
 #: Wires that run through nodes which they do not belong to: [wire, node]; and how many parts of wires were looked at.
 CROSSED = """() => {
     const pen = document.createElement('canvas').getContext('2d'), found = []
@@ -151,6 +153,17 @@ def overlaps(page: "Page") -> list[tuple[str, str]]:
         for other, (left, top, wide, tall) in boxes[number + 1 :]:
             if x + width > left + 1 and left + wide > x + 1 and y + height > top + 1 and top + tall > y + 1:
                 found.append((title, other))
+    return found
+
+
+def sticking_out(page: "Page") -> list[str]:
+    """Return the nodes that begin inside a group's box and end outside of it, as the page shows them now."""
+    found = []
+    for title, (x, y, width, height) in page.evaluate(BOXES):
+        for left, top, wide, tall in page.evaluate(GROUPS):
+            inside = left <= x + 1 < left + wide and top <= y + 1 < top + tall
+            if inside and (x + width > left + wide + 1 or y + height > top + tall + 1):
+                found.append(title)
     return found
 
 

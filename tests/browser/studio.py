@@ -178,6 +178,10 @@ class Studio:
         """Return the pairs of nodes that lie over one another."""
         return pages.overlaps(self.page)
 
+    def sticking_out(self) -> list[str]:
+        """Return the nodes that grow out of their group."""
+        return pages.sticking_out(self.page)
+
     def crossed(self) -> tuple[int, list[Any]]:
         """Return how many parts of wires there are, and those under nodes that they do not belong to."""
         return pages.crossed(self.page)

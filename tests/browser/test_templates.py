@@ -80,7 +80,7 @@ def test_template_opens_clean(name, studio):
         studio.screenshot(f"2-opened-{name}-{renderer}")
         assert studio.red_nodes() == []
         assert studio.dialogs.count() == 0 and studio.alerts.all_inner_texts() == []
-        assert studio.overlaps() == []
+        assert studio.overlaps() == studio.sticking_out() == []
         parts, crossed = studio.crossed()
         assert parts > 20 and crossed == []
 
@@ -133,7 +133,7 @@ def test_try_it_runs_as_it_opens(renderer, studio):
     studio.screenshot(f"4-try-it-{renderer}")
     assert is_picture(picture)
     assert studio.red_nodes() == [] and studio.alerts.count() == 0
-    assert studio.overlaps() == [], "the pictures that show now need their place"
+    assert studio.overlaps() == studio.sticking_out() == [], "the pictures that show now need their place"
 
 
 @pytest.mark.thorough
@@ -149,7 +149,7 @@ def test_what_needs_no_model_runs_as_it_opens(name, result, renderer, studio):
     studio.page.wait_for_timeout(500)
     studio.screenshot(f"4-{name}-{renderer}")
     assert studio.red_nodes() == [] and studio.alerts.count() == 0
-    assert studio.overlaps() == [], "the pictures that show now need their place"
+    assert studio.overlaps() == studio.sticking_out() == [], "the pictures that show now need their place"
 
 
 @pytest.mark.thorough
@@ -204,7 +204,7 @@ def test_a_coloured_shot_becomes_cels(renderer, studio, shot_folders):
     studio.page.wait_for_timeout(500)
     studio.screenshot(f"4-shot-to-cels-{renderer}")
     assert studio.red_nodes() == [] and studio.alerts.count() == 0
-    assert studio.overlaps() == [], "the pictures that show now need their place"
+    assert studio.overlaps() == studio.sticking_out() == [], "the pictures that show now need their place"
 
 
 @pytest.mark.parametrize(
