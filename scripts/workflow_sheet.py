@@ -47,16 +47,18 @@ class Socket:
 
 @dataclass
 class Node:
-    """One node on the sheet, in the page's own terms."""
+    """One node on the sheet, in the page's own terms, and the room that it needs below itself."""
 
     data: dict[str, Any]
+    grows: int = 0
 
     def __getitem__(self, slot: int) -> Socket:
         return Socket(self, slot)
 
     @property
     def bottom(self) -> int:
-        return int(self.data["pos"][1] + self.data["size"][1])
+        """Where what comes next may begin."""
+        return int(self.data["pos"][1] + self.data["size"][1] + self.grows)
 
     def bypass(self) -> "Node":
         """Let the wires pass by the node, as Ctrl+B does."""
@@ -75,15 +77,14 @@ class Group:
     width: int
     colour: str
     nodes: list[Node] = field(default_factory=list)
-    kept_free: int = 0  # below the last node
 
     @property
     def bottom(self) -> int:
         """Where the frame ends."""
-        return self.nodes[-1].bottom + self.kept_free + MARGIN
+        return self.nodes[-1].bottom + MARGIN
 
     def _place(self, height: int) -> dict[str, Any]:
-        top = self.nodes[-1].bottom + self.kept_free + GAP if self.nodes else self.y + GROUP_TITLE
+        top = self.nodes[-1].bottom + GAP if self.nodes else self.y + GROUP_TITLE
         return {"pos": [self.x + MARGIN, top + TITLE], "size": [self.width - 2 * MARGIN, height]}
 
     def node(
@@ -98,7 +99,7 @@ class Group:
         rows = max(len(data["inputs"]) - wired, len(data["outputs"]))
         data |= self._place(max(tall, node_height(rows, len(widgets(self.sheet.info[kind])), wired)))
         node = self._add(data, title, colour)
-        self.kept_free = grows
+        node.grows = grows
         return node
 
     def note(self, text: str, title: str) -> Node:
@@ -126,7 +127,6 @@ class Group:
     def _add(self, data: dict[str, Any], title: str, colour: str) -> Node:
         node = self.sheet.add(data, title, colour)
         self.nodes.append(node)
-        self.kept_free = 0
         return node
 
 

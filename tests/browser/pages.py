@@ -159,8 +159,9 @@ def overlaps(page: "Page") -> list[tuple[str, str]]:
 def sticking_out(page: "Page") -> list[str]:
     """Return the nodes that begin inside a group's box and end outside of it, as the page shows them now."""
     found = []
+    groups: list[list[float]] = page.evaluate(GROUPS)
     for title, (x, y, width, height) in page.evaluate(BOXES):
-        for left, top, wide, tall in page.evaluate(GROUPS):
+        for left, top, wide, tall in groups:
             inside = left <= x + 1 < left + wide and top <= y + 1 < top + tall
             if inside and (x + width > left + wide + 1 or y + height > top + tall + 1):
                 found.append(title)

@@ -340,7 +340,7 @@ class Studio:
     def wait_for_picture(self, title: str = "Save Image") -> str:
         """Wait until the prompt has ended and a node shows its picture; return the picture's address."""
         self.wait_for_message("execution_success")
-        node = self.page.evaluate("title => String(app.graph.nodes.find(node => node.title === title).id)", title)
+        node = self.node_id(title)
         told = [message["data"] for message in self.messages if message["type"] == "executed"]
         done = [data["output"]["images"][0] for data in told if data["node"] == node][-1]
         self.wait_for_shown(title, done["filename"])

@@ -18,10 +18,10 @@ MODELS = [
 SIDE, GUIDANCE, STEPS = 128, 2.0, 10  # what the demonstration model is made for
 
 
-def workflow(*nodes, links=()):
+def workflow(*nodes, links=(), groups=()):
     """Return a workflow of these nodes."""
     numbered = {"last_node_id": len(nodes), "last_link_id": len(links), "version": 0.4}
-    return {"nodes": list(nodes), "links": list(links), "groups": [], **numbered}
+    return {"nodes": list(nodes), "links": list(links), "groups": list(groups), **numbered}
 
 
 def node(number, kind, title, place, **more):
@@ -97,6 +97,7 @@ def test_what_is_wrong_would_have_been_seen(studio):
             node(4, "VAEDecode", "Between", [450, 380]),
             node(5, "VAEDecode", "Over it", [470, 440]),
             links=[[1, 2, 0, 3, 0, "LATENT"]],
+            groups=[{"id": 1, "title": "Too small", "bounding": [880, 350, 300, 80]}],
         ),
         "wrong",
     )
@@ -105,6 +106,7 @@ def test_what_is_wrong_would_have_been_seen(studio):
     studio.clear()
     studio.page.wait_for_timeout(500)
     assert ("Between", "Over it") in studio.overlaps()
+    assert studio.sticking_out() == ["Far"]
     assert "Between" in [title for _, title in studio.crossed()[1]]
 
 
